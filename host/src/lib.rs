@@ -1,0 +1,6 @@
+//! Gatepost, a self-hosted delivery gateway for one-time passwords, alerts and push notifications.
+//!
+//! The modules stand in the order of a message's way; each uses only modules below it.
+
+pub mod message;
+pub mod store;

@@ -1,0 +1,15 @@
+//! The words of the domain: what a message is, which states it has, what an attempt can come to.
+//!
+//! Everything else may use this; it uses nothing.
+
+mod id;
+mod masked;
+mod record;
+mod state;
+mod time;
+
+pub use id::{InvalidId, MessageId};
+pub use masked::{Recipient, Text};
+pub use record::{Attempt, Content, Event, Message, NewMessage};
+pub use state::{Outcome, OutcomeKind, Priority, State};
+pub use time::{Clock, Timestamp};

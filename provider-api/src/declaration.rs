@@ -1,0 +1,410 @@
+//! What a provider takes: declared once, and from it the configuration check, the documentation
+//! and the API's schema are derived.
+
+use crate::{Definition, Problem, Section};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// What a parameter's value may be. A kind that this version does not know is taken as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum Kind {
+    /// `yes` or `no`, or a TOML boolean.
+    YesNo,
+    /// A whole number within bounds, both inclusive.
+    Integer {
+        /// The least allowed.
+        min: i64,
+        /// The greatest allowed.
+        max: i64,
+    },
+    /// A time in seconds, fractions allowed, more than 0 and at most a day.
+    Seconds,
+    /// One of a few words, exactly as written.
+    Choice {
+        /// The words.
+        values: Vec<String>,
+    },
+    /// A path. A relative one starts at the folder of the file that it stands in, and arrives absolute.
+    Path,
+    /// A table of further keys; scalars inside stay as they are.
+    Table,
+    /// Any text.
+    #[serde(other)]
+    Text,
+}
+
+/// One parameter: its name, what it may be, and what an operator must know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Canonical name, as the documentation writes it.
+    pub name: String,
+    /// Other names that are taken for it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// What its value may be.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Whether a definition without it is refused.
+    #[serde(default)]
+    pub required: bool,
+    /// The value that counts where none is given.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Whether its value is never shown. One whose name says so is secret in any case: see [`Parameter::is_secret`].
+    #[serde(default)]
+    pub secret: bool,
+    /// One or two sentences for the parameter table, Markdown.
+    #[serde(default)]
+    pub description: String,
+}
+
+impl Parameter {
+    fn new(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            aliases: Vec::new(),
+            kind,
+            required: false,
+            default: None,
+            secret: false,
+            description: String::new(),
+        }
+    }
+
+    /// A parameter that takes any text.
+    pub fn text(name: &str) -> Self {
+        Self::new(name, Kind::Text)
+    }
+
+    /// A parameter that takes `yes`, `no` or a TOML boolean.
+    pub fn yes_no(name: &str) -> Self {
+        Self::new(name, Kind::YesNo)
+    }
+
+    /// A parameter that takes a whole number from `min` to `max`.
+    pub fn integer(name: &str, min: i64, max: i64) -> Self {
+        Self::new(name, Kind::Integer { min, max })
+    }
+
+    /// A parameter that takes a time in seconds.
+    pub fn seconds(name: &str) -> Self {
+        Self::new(name, Kind::Seconds)
+    }
+
+    /// A parameter that takes one of `values`.
+    pub fn choice(name: &str, values: &[&str]) -> Self {
+        Self::new(name, Kind::Choice { values: values.iter().map(|&value| value.to_owned()).collect() })
+    }
+
+    /// A parameter that takes a path.
+    pub fn path(name: &str) -> Self {
+        Self::new(name, Kind::Path)
+    }
+
+    /// A parameter that takes a table of further keys.
+    pub fn table(name: &str) -> Self {
+        Self::new(name, Kind::Table)
+    }
+
+    /// Refuses a definition without it.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The value that counts where none is given.
+    #[must_use]
+    pub fn default(mut self, value: &str) -> Self {
+        self.default = Some(value.into());
+        self
+    }
+
+    /// Another name that is taken for it.
+    #[must_use]
+    pub fn alias(mut self, name: &str) -> Self {
+        self.aliases.push(name.into());
+        self
+    }
+
+    /// Never shows its value.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// One or two sentences for the parameter table.
+    #[must_use]
+    pub fn description(mut self, text: &str) -> Self {
+        self.description = text.into();
+        self
+    }
+
+    /// Whether its value is a secret: declared so, or its name says so ([`name_is_secret`]).
+    pub fn is_secret(&self) -> bool {
+        self.secret || name_is_secret(&self.name)
+    }
+
+    fn is_called(&self, key: &str) -> bool {
+        self.name == key || self.aliases.iter().any(|alias| alias == key)
+    }
+
+    /// The value as `Provider::create` gets it, or what is wrong with it and how to mend that.
+    /// Messages show the value only where it is no secret.
+    fn normalize(&self, value: &Value, directory: &Path) -> Result<Value, (String, String)> {
+        if let Kind::Table = self.kind {
+            return match value {
+                Value::Object(_) => Ok(value.clone()),
+                _ => Err(("must be a table".into(), format!("write `{} = {{ key = \"value\" }}`", self.name))),
+            };
+        }
+        let text = scalar_text(value).ok_or_else(|| {
+            ("must be one value, not a table or a list".to_owned(), "write it as a string".to_owned())
+        })?;
+        let shown = if self.is_secret() { String::new() } else { format!(", not {text:?}") };
+        match &self.kind {
+            Kind::YesNo => match (value, text.as_str()) {
+                (Value::Bool(true), _) | (_, "yes") => Ok("yes".into()),
+                (Value::Bool(false), _) | (_, "no") => Ok("no".into()),
+                _ => Err((format!("must be yes or no{shown}"), "write \"yes\" or \"no\"".into())),
+            },
+            Kind::Integer { min, max } => match text.parse::<i64>() {
+                Ok(number) if (*min..=*max).contains(&number) => Ok(number.to_string().into()),
+                _ => Err((
+                    format!("must be a whole number from {min} to {max}{shown}"),
+                    "write such a number".into(),
+                )),
+            },
+            Kind::Seconds => match text.parse::<f64>() {
+                Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(text.into()),
+                _ => Err((
+                    format!("must be a time in seconds, more than 0 and at most 86400{shown}"),
+                    "write the number of seconds alone, such as 5 or 1.5".into(),
+                )),
+            },
+            Kind::Choice { values } => {
+                if values.contains(&text) {
+                    return Ok(text.into());
+                }
+                let mend = match nearest(&text, values.iter().map(String::as_str)) {
+                    Some(near) if !self.is_secret() => format!("did you mean {near:?}?"),
+                    _ => "write one of them".into(),
+                };
+                let words = values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+                Err((format!("must be one of {words}{shown}"), mend))
+            }
+            Kind::Path => {
+                if text.is_empty() {
+                    return Err(("must not be empty".into(), "write a path, or remove the key".into()));
+                }
+                let path = directory.join(&text);
+                Ok(path.into_os_string().into_string().unwrap_or(text).into())
+            }
+            Kind::Text | Kind::Table => Ok(text.into()),
+        }
+    }
+}
+
+/// All that a provider takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Declaration {
+    /// What the provider is, one sentence, Markdown.
+    pub description: String,
+    /// Where the service's own documentation stands.
+    pub documentation: Option<String>,
+    /// The fixed parameters of a gateway definition.
+    pub parameters: Vec<Parameter>,
+    /// The settings of the provider as a whole, `[provider.NAME]`.
+    pub settings: Vec<Parameter>,
+    /// Whether a definition may have options: free keys.
+    pub options_allowed: bool,
+    /// Whether a definition may have headers.
+    pub headers_allowed: bool,
+    /// Whether `parse_receipt` understands receipts that the service posts to the host.
+    pub parses_receipts: bool,
+}
+
+impl Declaration {
+    /// A declaration with nothing in it but its description.
+    pub fn new(description: &str) -> Self {
+        Self { description: description.into(), ..Self::default() }
+    }
+
+    /// Where the service's own documentation stands.
+    #[must_use]
+    pub fn documentation(mut self, url: &str) -> Self {
+        self.documentation = Some(url.into());
+        self
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn parameter(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// Adds a provider-wide setting.
+    #[must_use]
+    pub fn setting(mut self, setting: Parameter) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// Allows options: free keys.
+    #[must_use]
+    pub fn allow_options(mut self) -> Self {
+        self.options_allowed = true;
+        self
+    }
+
+    /// Allows headers.
+    #[must_use]
+    pub fn allow_headers(mut self) -> Self {
+        self.headers_allowed = true;
+        self
+    }
+
+    /// Says that `parse_receipt` is implemented.
+    #[must_use]
+    pub fn parse_receipts(mut self) -> Self {
+        self.parses_receipts = true;
+        self
+    }
+
+    /// Checks a definition against this declaration and brings it to the form that
+    /// `Provider::create` gets: canonical names, scalars as strings, absolute paths, defaults filled in.
+    ///
+    /// # Errors
+    /// Every problem at once; the caller adds file and line and shows them to the operator.
+    pub fn check(&self, definition: &Definition) -> Result<Definition, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut checked = definition.clone();
+        checked.parameters = normalize_section(
+            Section::Parameters,
+            &self.parameters,
+            &definition.parameters,
+            &definition.directory,
+            &mut problems,
+        );
+        checked.settings = normalize_section(
+            Section::Settings,
+            &self.settings,
+            &definition.settings,
+            &definition.settings_directory,
+            &mut problems,
+        );
+        for (section, allowed, given) in [
+            (Section::Options, self.options_allowed, &definition.options),
+            (Section::Headers, self.headers_allowed, &definition.headers),
+        ] {
+            for key in given.keys().filter(|_| !allowed) {
+                let what = match section {
+                    Section::Options => "this provider takes no options",
+                    _ => "this provider takes no headers",
+                };
+                let mend = match self.parameters.iter().find(|parameter| parameter.is_called(key)) {
+                    Some(parameter) => format!("move it to `parameters`, as {}", parameter.name),
+                    None => "remove it".into(),
+                };
+                problems.push(Problem::new(section, key, what, mend));
+            }
+        }
+        // The seed's rule: "the fixed parameters and the options can not have the same name".
+        for key in definition.options.keys().filter(|_| self.options_allowed) {
+            if definition.parameters.contains_key(key) {
+                let what = format!("{key} is both a parameter and an option");
+                problems.push(Problem::new(Section::Options, key, what, "remove one of the two"));
+            }
+        }
+        if problems.is_empty() { Ok(checked) } else { Err(problems) }
+    }
+}
+
+fn normalize_section(
+    section: Section,
+    declared: &[Parameter],
+    given: &Map<String, Value>,
+    directory: &Path,
+    problems: &mut Vec<Problem>,
+) -> Map<String, Value> {
+    let mut found = Map::new();
+    let mut named: Vec<(&str, &str)> = Vec::new();
+    for (key, value) in given {
+        let Some(parameter) = declared.iter().find(|parameter| parameter.is_called(key)) else {
+            problems.push(Problem::new(section, key, "unknown key", unknown_key_mend(key, declared)));
+            continue;
+        };
+        if let Some((_, other)) = named.iter().find(|(name, _)| *name == parameter.name) {
+            let what = format!("{other} and {key} are the same parameter");
+            problems.push(Problem::new(section, key, what, "remove one of the two"));
+            continue;
+        }
+        named.push((&parameter.name, key));
+        match parameter.normalize(value, directory) {
+            Ok(value) => {
+                found.insert(parameter.name.clone(), value);
+            }
+            Err((what, mend)) => problems.push(Problem::new(section, key, what, mend)),
+        }
+    }
+    for parameter in declared {
+        if named.iter().any(|(name, _)| *name == parameter.name) {
+            continue;
+        }
+        if parameter.required {
+            problems.push(Problem::new(section, &parameter.name, "required key is missing", "add it"));
+        } else if let Some(default) = &parameter.default {
+            found.insert(parameter.name.clone(), default.as_str().into());
+        }
+    }
+    found
+}
+
+fn unknown_key_mend(key: &str, declared: &[Parameter]) -> String {
+    let names = declared
+        .iter()
+        .flat_map(|parameter| std::iter::once(&parameter.name).chain(&parameter.aliases))
+        .map(String::as_str);
+    match nearest(key, names) {
+        Some(near) => format!("did you mean {near}?"),
+        None if declared.is_empty() => "remove it: there are none here".into(),
+        None => {
+            let known = declared.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>();
+            format!("known keys are {}", known.join(", "))
+        }
+    }
+}
+
+/// The word among `words` that `word` was probably meant to be, if one is near enough. Case does not count.
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    words
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(&word, &known.to_lowercase()), known))
+        .filter(|(distance, known)| *distance <= known.chars().count().div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// Whether a parameter, option, setting or header of this name is a secret whatever its declaration says:
+/// it contains PASSWORD, SECRET, TOKEN or APIKEY, or is Authorization, in any case.
+pub fn name_is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["PASSWORD", "SECRET", "TOKEN", "APIKEY", "AUTHORIZATION"].iter().any(|word| name.contains(word))
+}
+
+/// The text that a scalar stands for: `5` and `"5"` mean the same. `None` for tables, lists and null.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
