@@ -2,5 +2,7 @@
 //!
 //! The modules stand in the order of a message's way; each uses only modules below it.
 
-pub mod message;
+pub mod plugin;
 pub mod store;
+pub mod config;
+pub mod message;

@@ -159,7 +159,9 @@ impl Parameter {
         if let Kind::Table = self.kind {
             return match value {
                 Value::Object(_) => Ok(value.clone()),
-                _ => Err(("must be a table".into(), format!("write `{} = {{ key = \"value\" }}`", self.name))),
+                _ => {
+                    Err(("must be a table".into(), format!("write `{} = {{ key = \"value\" }}`", self.name)))
+                }
             };
         }
         let text = scalar_text(value).ok_or_else(|| {

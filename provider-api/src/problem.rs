@@ -51,7 +51,12 @@ impl Problem {
     }
 
     /// A problem with `key` in `section`.
-    pub fn new(section: Section, key: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn new(
+        section: Section,
+        key: impl Into<String>,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self { section, key: key.into(), what: what.into(), mend: mend.into(), warning: false }
     }
 

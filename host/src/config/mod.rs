@@ -1,0 +1,130 @@
+//! The configuration file: TOML to typed, checked definitions, with file and line.
+
+use crate::message::Text;
+use gatepost_provider_api::{Definition, Problem};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+/// A place in a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The file, as it was named or found.
+    pub file: Arc<PathBuf>,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// One thing that is wrong with the configuration: `FILE:LINE: KEY: what is wrong; how to mend it`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// Where. The line of the wrong key; for a missing one, of its table.
+    pub location: Location,
+    /// The key, with its table: `gateways.clickatell.parameters.URL`.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}; {}", self.location, self.key, self.what, self.mend)
+    }
+}
+
+/// A whole configuration, checked as far as that goes without the providers.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that it was read from, absolute.
+    pub file: PathBuf,
+    /// `[server]`
+    pub server: Server,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[plugins]`
+    pub plugins: Plugins,
+    /// `[gateways.*]`, in the order in which they were read.
+    pub gateways: Vec<Gateway>,
+    /// `[[api_keys]]`
+    pub api_keys: Vec<ApiKey>,
+    /// Not wrong, but worth a line in the log.
+    pub warnings: Vec<ConfigProblem>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+}
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The data folder, absolute.
+    pub path: PathBuf,
+    /// Bound of unfinished messages; over it a message is refused.
+    pub max_queued: u64,
+    /// How long finished messages are kept.
+    pub retain: Duration,
+}
+
+/// `[plugins]`
+#[derive(Clone, Debug, Default)]
+pub struct Plugins {
+    /// Folders with provider libraries, absolute; `None`: those of the installation.
+    pub dirs: Option<Vec<PathBuf>>,
+    /// Provider name to lower-case hex SHA-256. With it, only these load.
+    pub pins: Option<BTreeMap<String, String>>,
+}
+
+/// `[gateways.NAME]`
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Its name.
+    pub name: String,
+    /// Name of its provider.
+    pub provider: String,
+    /// For people.
+    pub description: Option<String>,
+    /// A message older than this is never submitted through it.
+    pub valid_for: Duration,
+    /// When a submit is cancelled; `None`: the provider's own total timeout + 5 s, else 30 s.
+    pub submit_timeout: Option<Duration>,
+    /// Bound of submits whose outcome is not yet on disk.
+    pub max_in_flight: usize,
+    /// What its provider gets, with references read; not yet checked against the provider's declaration.
+    pub definition: Definition,
+    /// Where each of its keys stands.
+    pub places: Places,
+}
+
+/// `[[api_keys]]`
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 over the key.
+    pub sha256: [u8; 32],
+    /// What it may do; all of [`Scope::Send`] alone where nothing is said.
+    pub scopes: Vec<Scope>,
+}
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Send messages; see, list and cancel one's own.
+    Send,
+    /// See all messages, events and definitions.
+    Read,
+    /// Post receipts.
+    Receipt,
+    /// Everything.
+    Admin,
+}

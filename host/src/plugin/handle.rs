@@ -1,0 +1,43 @@
+//! What the rest of the host sees of a provider: an instance that takes messages.
+
+use crate::message::{Content, MessageId, Outcome, Recipient, Timestamp};
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// A message as it is handed to a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The message's id.
+    pub id: MessageId,
+    /// Whom it is for.
+    pub to: Recipient,
+    /// The sender that the recipient is to see.
+    pub from: Option<String>,
+    /// What it carries.
+    pub content: Content,
+    /// The application's own word for its kind.
+    pub tag: Option<String>,
+    /// Never submitted at or after.
+    pub expires_at: Timestamp,
+    /// Which submission of this message it is, from 1.
+    pub attempt: u32,
+}
+
+/// One gateway's instance of a provider: in this process, later also in a child's.
+pub trait Handle: Send + Sync + 'static {
+    /// Hands the message over. Never panics, never fails: whatever happens is an [`Outcome`], already
+    /// free of the message's text and of secrets.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the submit: the message may have gone out.
+    fn submit(&self, submission: Submission) -> BoxFuture<'static, Outcome>;
+
+    /// The longest that a submit takes by the provider's own account.
+    fn total_timeout(&self) -> Option<Duration>;
+
+    /// Lets the provider bind and fill its pools. Delivery does not wait for it.
+    fn start(&self) -> BoxFuture<'static, ()>;
+
+    /// Lets the provider end its connections. No submit follows.
+    fn stop(&self) -> BoxFuture<'static, ()>;
+}
