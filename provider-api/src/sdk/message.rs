@@ -54,7 +54,10 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("id", &self.id).field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,6 +203,16 @@ pub enum Event {
     Inbound(Inbound),
 }
 
+/// Shows nothing of an inbound message.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Receipt(receipt) => receipt.fmt(f),
+            Self::Inbound(inbound) => inbound.fmt(f),
+        }
+    }
+}
+
 /// A delivery receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -263,5 +276,11 @@ impl Inbound {
     /// A message from `from` to `to`.
     pub fn new(from: impl Into<String>, to: impl Into<String>, text: impl Into<String>) -> Self {
         Self { from: from.into(), to: to.into(), text: text.into() }
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound").finish_non_exhaustive()
     }
 }
