@@ -30,13 +30,8 @@ impl Library {
     pub(super) fn open(file: PathBuf, copy: PrivateCopy) -> Result<Arc<Self>, Box<Refused>> {
         let slow = || {
             let what = format!("loading it took longer than {} s", BLOCKING_CALL.as_secs());
-            (
-                Refusal::new(
-                    what,
-                    "have its author look for what blocks in its constructors or its declaration",
-                ),
-                None,
-            )
+            let mend = "have its author look for what blocks in its constructors or its declaration";
+            Refused::new(Refusal::new(what, mend), None)
         };
         within(BLOCKING_CALL, "load-plugin", move || {
             let opened = loader::open(&copy)?;
