@@ -1,7 +1,8 @@
 //! The configuration file: TOML to typed, checked definitions, with file and line.
 
-use crate::message::Text;
-use gatepost_provider_api::{Definition, Problem};
+pub mod duration;
+
+use gatepost_provider_api::Definition;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// A place in a configuration file.
@@ -101,8 +102,6 @@ pub struct Gateway {
     pub max_in_flight: usize,
     /// What its provider gets, with references read; not yet checked against the provider's declaration.
     pub definition: Definition,
-    /// Where each of its keys stands.
-    pub places: Places,
 }
 
 /// `[[api_keys]]`
