@@ -16,9 +16,26 @@ pub fn parse(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(*millis).map(Duration::from_millis)
 }
 
+/// A duration as it could be written, in its largest whole unit.
+pub fn words(span: Duration) -> String {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let whole = UNITS.iter().rev().find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_in_their_largest_whole_unit() {
+        for text in ["1500ms", "30s", "10m", "25h", "30d", "0ms"] {
+            assert_eq!(words(parse(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn durations_have_a_number_and_a_unit() {
