@@ -1,5 +1,5 @@
 use super::*;
-use gatepost_provider_api::{Parameter, Section};
+use gatepost_provider_api::{Parameter, Problem, Section};
 use std::{fs, path::Path};
 
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
