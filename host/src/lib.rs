@@ -2,6 +2,9 @@
 //!
 //! The modules stand in the order of a message's way; each uses only modules below it.
 
+pub mod cli;
+pub mod app;
+pub mod api;
 pub mod accept;
 pub mod delivery;
 pub mod gateway;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: see [`gatepost::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatepost::cli::run()
+}

@@ -37,6 +37,9 @@ pub struct Problem {
     /// A warning does not keep the gateway from being built.
     #[serde(default)]
     pub warning: bool,
+    /// The fault is the provider's own, not the definition's: it panicked or hung. The host goes on without the gateway.
+    #[serde(default)]
+    pub fault: bool,
 }
 
 impl Problem {
@@ -57,7 +60,7 @@ impl Problem {
         what: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {
-        Self { section, key: key.into(), what: what.into(), mend: mend.into(), warning: false }
+        Self { section, key: key.into(), what: what.into(), mend: mend.into(), warning: false, fault: false }
     }
 
     /// The same problem as a warning: `check` prints it, the gateway is built all the same.
@@ -65,6 +68,11 @@ impl Problem {
     pub fn as_warning(mut self) -> Self {
         self.warning = true;
         self
+    }
+
+    /// A fault of the provider's own that keeps it from being built.
+    pub fn provider_fault(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { fault: true, ..Self::new(Section::Definition, "", what, mend) }
     }
 }
 

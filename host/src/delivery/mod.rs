@@ -101,7 +101,7 @@ impl Delivery {
 
     /// Each gateway's state.
     pub fn states(&self) -> Vec<(String, GatewayState)> {
-        self.gateways.keys().map(|name| (name.to_string(), GatewayState::Up)).collect()
+        self.gateways.iter().map(|(name, (gateway, _))| (name.to_string(), gateway.state)).collect()
     }
 
     /// A message was stored in this gateway's queue.

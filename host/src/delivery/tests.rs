@@ -268,6 +268,7 @@ async fn messages_for_a_gateway_that_is_gone_expire() {
 }
 
 /// A store that fails at what the test says, and notes what is asked of it.
+#[derive(Debug)]
 struct Faulty {
     inner: MemoryStore,
     failures: AtomicUsize,

@@ -22,6 +22,8 @@ pub struct Gateway {
     pub submit_timeout: Duration,
     /// Bound of submits whose outcome is not yet on disk.
     pub max_in_flight: usize,
+    /// Whether messages go through it.
+    pub state: GatewayState,
 }
 
 impl Gateway {
@@ -35,7 +37,14 @@ impl Gateway {
     ) -> Self {
         let own = || handle.total_timeout().map(|total| total.saturating_add(SUBMIT_GRACE));
         let submit_timeout = submit_timeout.or_else(own).unwrap_or(SUBMIT_TIMEOUT);
-        Self { name: name.into(), handle, valid_for, submit_timeout, max_in_flight: max_in_flight.max(1) }
+        Self {
+            name: name.into(),
+            handle,
+            valid_for,
+            submit_timeout,
+            max_in_flight: max_in_flight.max(1),
+            state: GatewayState::Up,
+        }
     }
 }
 
@@ -50,6 +59,8 @@ impl fmt::Debug for Gateway {
 pub enum GatewayState {
     /// They do.
     Up,
+    /// They do not: its provider could not be built.
+    Down,
 }
 
 impl GatewayState {
@@ -57,6 +68,7 @@ impl GatewayState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Down => "down",
         }
     }
 }

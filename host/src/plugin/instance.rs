@@ -73,7 +73,7 @@ impl Instance {
         });
         let created = created.ok_or_else(|| {
             let what = format!("the provider did not come up within {} s", BLOCKING_CALL.as_secs());
-            whole(what, "have its author look for what blocks in `create`")
+            vec![Problem::provider_fault(what, "have its author look for what blocks in `create`")]
         })?;
         let (created, total_timeout) = created.map_err(|json| {
             problems(&json, &redaction).unwrap_or_else(|| {

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod broken;
 mod handle;
 mod host_api;
 mod instance;
@@ -14,6 +15,7 @@ mod loader;
 mod registry;
 mod verify;
 
+pub use broken::Broken;
 pub use handle::{Handle, Submission};
 pub use instance::Instance;
 pub use library::Library;

@@ -12,6 +12,7 @@ use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, OutcomeKind, Priority, Recipient, State, Timestamp,
 };
 use futures_util::future::BoxFuture;
+use std::fmt;
 
 /// A message's place in its gateway's queue: the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +86,7 @@ pub enum StoreError {
 ///
 /// # Cancellation
 /// A future that is dropped may have done its work or not, never half of it.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores the batch, all or none: each message as `queued` in its gateway's queue, with its event.
     /// Resolves when it is on disk.
     ///

@@ -6,9 +6,10 @@ mod one_line;
 
 use one_line::OneLine;
 use std::io::{self, IsTerminal as _};
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
-    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer, filter::filter_fn, fmt::MakeWriter, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// How log lines look.
@@ -57,7 +58,16 @@ where
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
     };
-    Ok(tracing_subscriber::registry().with(layer).with(filter))
+    Ok(tracing_subscriber::registry().with(layer.with_filter(filter_fn(is_fit))).with(filter))
+}
+
+/// Whether events of this origin and level may be shown at all: those of the libraries below say more than they should (h2 prints headers
+/// at trace).
+fn is_fit(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    *metadata.level() <= Level::WARN
+        || target == "provider"
+        || target.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
 /// Sends this process's log to stderr, from now on.

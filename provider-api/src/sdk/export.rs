@@ -93,10 +93,11 @@ fn build<P: Provider>(
         let author = context.clone();
         guarded(|| P::create(definition, author)).map_err(|panicked| {
             log_panic("when it was created", &panicked);
-            whole(
-                format!("the provider panicked when it was created, at {}", panicked.place),
+            let what = format!("the provider panicked when it was created, at {}", panicked.place);
+            vec![Problem::provider_fault(
+                what,
                 "report it to the provider's author, or change the definition",
-            )
+            )]
         })
     });
     let provider = created??;

@@ -1,0 +1,131 @@
+//! Who asks, and what they may do.
+
+use super::problem::Problem;
+use crate::{
+    accept::Caller,
+    config::{ApiKey, Scope},
+    message::Message,
+};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, StatusCode, header, uri::Authority},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use subtle::ConstantTimeEq as _;
+
+/// The keys that are known.
+#[derive(Debug)]
+pub(super) struct Access {
+    keys: Vec<ApiKey>,
+}
+
+/// Whoever asks, after their key was found good.
+#[derive(Debug)]
+pub(super) struct Identity<'a> {
+    key: Option<&'a ApiKey>,
+}
+
+impl Access {
+    pub(super) fn new(keys: Vec<ApiKey>) -> Self {
+        Self { keys }
+    }
+
+    /// Without keys, a request must be for a loopback name: a web page that has its own name resolve to 127.0.0.1 (DNS rebinding)
+    /// reaches this host, but can't choose the Host header. What it sends under our name is another origin's, which the JSON content
+    /// type makes a preflight that nobody here answers.
+    pub(super) fn check_host(&self, request: &Request) -> Result<(), Problem> {
+        if !self.keys.is_empty() {
+            return Ok(());
+        }
+        let authority = request
+            .uri()
+            .authority()
+            .cloned()
+            .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
+        match authority {
+            Some(authority) if is_loopback(authority.host()) => Ok(()),
+            _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+                "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
+            )),
+        }
+    }
+
+    /// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
+    pub(super) fn identify(&self, headers: &HeaderMap) -> Result<Identity<'_>, Problem> {
+        if self.keys.is_empty() {
+            return Ok(Identity { key: None });
+        }
+        let unknown = |detail: &str| {
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
+                .detail(detail)
+                .challenge()
+        };
+        let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+            unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
+        })?;
+        let key = given
+            .to_str()
+            .ok()
+            .and_then(credentials)
+            .ok_or_else(|| unknown("the header Authorization can't be read"))?;
+        let hash = Sha256::digest(key);
+        // All of them, each in constant time: how long it takes says nothing of how near a guess was.
+        let mut found = None;
+        for known in &self.keys {
+            if known.sha256.ct_eq(hash.as_slice()).into() {
+                found = Some(known);
+            }
+        }
+        found.map(|key| Identity { key: Some(key) }).ok_or_else(|| unknown("this key is not known"))
+    }
+}
+
+fn credentials(header: &str) -> Option<Vec<u8>> {
+    let (scheme, rest) = header.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().as_bytes().to_vec());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(rest.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    decoded.get(colon + 1..).map(<[u8]>::to_vec)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl Identity<'_> {
+    pub(super) fn caller(&self) -> Caller {
+        Caller { api_key: self.key.map(|key| key.name.clone()) }
+    }
+
+    /// Without keys, sending and reading are allowed.
+    fn may(&self, scope: Scope) -> bool {
+        self.key.is_none_or(|key| key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin))
+    }
+
+    pub(super) fn must_send(&self) -> Result<(), Problem> {
+        if self.may(Scope::Send) { Ok(()) } else { Err(Self::forbidden("send")) }
+    }
+
+    /// Whether this message is one that they may see: all with `read`, their own with `send`.
+    pub(super) fn may_see(&self, message: &Message) -> bool {
+        self.may(Scope::Read) || self.key.is_some_and(|key| message.api_key.as_ref() == Some(&key.name))
+    }
+
+    pub(super) fn must_see_some(&self) -> Result<(), Problem> {
+        if self.may(Scope::Read) || self.may(Scope::Send) { Ok(()) } else { Err(Self::forbidden("read")) }
+    }
+
+    fn forbidden(scope: &str) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that")
+            .detail(format!("it lacks the scope {scope:?}"))
+    }
+}

@@ -1,0 +1,84 @@
+//! How long a caller wants to wait for the outcome: `?wait=10`, or `Prefer: wait=10` (RFC 7240).
+
+use super::problem::Problem;
+use axum::http::{HeaderMap, Uri};
+use std::time::Duration;
+
+/// The longest wait; who wants longer asks again.
+const LONGEST: u64 = 60;
+
+/// A wait that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    pub(super) span: Duration,
+    /// Whether it came as a preference: then the answer says that it was honoured.
+    pub(super) preferred: bool,
+}
+
+/// The wait that a request asks for. The query counts before the header.
+///
+/// # Errors
+/// A query that can't be taken. A preference that can't be is ignored, as RFC 7240 section 2 has it.
+pub(super) fn wanted(uri: &Uri, headers: &HeaderMap) -> Result<Option<Wait>, Problem> {
+    let mut wanted = None;
+    let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Problem::invalid_parameter("query", "can't be read"))?;
+    for (name, value) in &query.0 {
+        if name != "wait" {
+            return Err(Problem::invalid_parameter(name, "unknown parameter; there is `wait`"));
+        }
+        let seconds = value.parse::<u64>().ok().filter(|seconds| *seconds <= LONGEST);
+        let seconds =
+            seconds.ok_or_else(|| Problem::invalid_parameter("wait", "must be whole seconds, at most 60"))?;
+        wanted = Some(Wait { span: Duration::from_secs(seconds), preferred: false });
+    }
+    if wanted.is_some() {
+        return Ok(wanted);
+    }
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = preferences.flat_map(|value| value.split(','));
+    Ok(preferences.find_map(preference).map(|span| Wait { span, preferred: true }))
+}
+
+fn preference(text: &str) -> Option<Duration> {
+    // Parameters of a preference come after `;`: `wait` has none.
+    let (name, value) = text.split(';').next()?.split_once('=')?;
+    if !name.trim().eq_ignore_ascii_case("wait") {
+        return None;
+    }
+    let seconds = value.trim().trim_matches('"').parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds.min(LONGEST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefer(values: &[&str]) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("prefer", value.parse().unwrap());
+        }
+        wanted(&Uri::from_static("/v1/messages"), &headers).unwrap().map(|wait| wait.span.as_secs())
+    }
+
+    #[test]
+    fn preferences_are_read_as_rfc_7240_has_them() {
+        assert_eq!(prefer(&["wait=10"]), Some(10));
+        assert_eq!(prefer(&["respond-async, Wait = \"5\"; x=1"]), Some(5));
+        assert_eq!(prefer(&["return=minimal", "wait=7", "wait=9"]), Some(7));
+        assert_eq!(prefer(&["wait=3600"]), Some(60));
+        assert_eq!(prefer(&["wait=soon"]), None);
+        assert_eq!(prefer(&[]), None);
+    }
+
+    #[test]
+    fn the_query_counts_and_must_be_right() {
+        let of = |query: &'static str| wanted(&Uri::from_static(query), &HeaderMap::new());
+        assert_eq!(of("/v1/messages?wait=60").unwrap().unwrap().span.as_secs(), 60);
+        assert_eq!(of("/v1/messages").unwrap(), None);
+        for bad in ["/?wait=61", "/?wait=-1", "/?wait=", "/?wait=1.5", "/?wiat=1", "/?wait=1&key=x"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+}

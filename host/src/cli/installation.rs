@@ -1,0 +1,53 @@
+//! Where this installation has its files: `TREE/bin/gatepost`, `TREE/etc/gatepost`, `TREE/lib/gatepost/providers`.
+
+use super::{ConfigArgument, Ended, report};
+use crate::config::{Config, LoadError};
+use std::path::{Path, PathBuf};
+
+/// The last place that is looked at for a configuration.
+const SYSTEM: &str = "/etc/gatepost/gatepost.toml";
+
+/// The tree that this binary stands in, links followed; `None` if it stands in no `bin` folder.
+fn tree() -> Option<PathBuf> {
+    let binary = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let folder = binary.parent().filter(|folder| folder.ends_with("bin"))?;
+    folder.parent().map(Path::to_owned)
+}
+
+/// The folders with provider libraries where the configuration names none.
+pub(super) fn provider_dirs() -> Vec<PathBuf> {
+    tree().map(|tree| tree.join("lib/gatepost/providers")).into_iter().collect()
+}
+
+/// The configuration file that counts; `None` where nothing is said and there is none in any of the usual places.
+pub(super) fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
+    if let Some(file) = &argument.config {
+        return Some(file.clone());
+    }
+    usual_places().into_iter().find(|file| file.exists())
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    let own = tree().map(|tree| tree.join("etc/gatepost/gatepost.toml"));
+    own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
+}
+
+/// Loads the configuration; what is wrong with it is printed.
+pub(super) fn load(argument: &ConfigArgument) -> Result<Config, Ended> {
+    let Some(file) = config_file(argument) else {
+        let places = usual_places().iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+        report::error(format!(
+            "there is no configuration in {}; write one there, or name it with --config",
+            places.join(" or ")
+        ));
+        return Err(Ended::Wrong);
+    };
+    let loaded = Config::load(&file, &|name| std::env::var(name).ok());
+    loaded.map_err(|error| {
+        match &error {
+            LoadError::Wrong(problems) => report::problems(problems),
+            LoadError::Unreadable { .. } => report::error(&error),
+        }
+        Ended::Wrong
+    })
+}

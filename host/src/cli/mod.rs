@@ -1,0 +1,122 @@
+//! The command line: one file a command.
+
+mod installation;
+mod manual;
+mod providers;
+mod report;
+mod send;
+mod serve;
+
+use crate::telemetry::LogFormat;
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// How a command ended, as far as the shell is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// What was to be done was not done.
+    Failed,
+    /// The command or the configuration is wrong.
+    Wrong,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Well => Self::SUCCESS,
+            Ended::Failed => Self::from(1),
+            Ended::Wrong => Self::from(2),
+        }
+    }
+}
+
+/// Delivery gateway for one-time passwords, alerts and push notifications.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gatepost",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  gatepost serve --config /etc/gatepost/gatepost.toml
+  gatepost send --to +491701234567 --gateway outbox 'Your code is 123456'
+  gatepost providers script"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host.
+    Serve(Serve),
+    /// Deliver one message now and print what became of it.
+    Send(send::Send),
+    /// List the providers that are found, or print what one of them takes.
+    Providers(providers::Providers),
+    /// Print shell completions.
+    #[command(hide = true)]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    #[command(hide = true)]
+    Man,
+}
+
+/// The configuration file, for every command that reads one.
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// Configuration file. Default: etc/gatepost/gatepost.toml of the installation, then /etc/gatepost/gatepost.toml.
+    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Where the log goes on, for every command that writes one.
+#[derive(Debug, clap::Args)]
+struct LogArguments {
+    /// What is logged: error, warn, info, debug, trace, or directives such as `info,gatepost::delivery=debug`.
+    #[arg(long = "log", value_name = "LEVEL", env = "GATEPOST_LOG")]
+    level: Option<String>,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+impl LogArguments {
+    /// Starts the log; `default` counts where nothing is said.
+    fn init(&self, default: &str) -> Result<(), Ended> {
+        let level = self.level.as_deref().filter(|level| !level.is_empty()).unwrap_or(default);
+        crate::telemetry::init(level, self.log_format).map_err(|error| {
+            report::error(&error);
+            Ended::Wrong
+        })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatepost serve
+  gatepost serve --config ./gatepost.toml --log debug
+  GATEPOST_LOG=warn gatepost serve --log-format json")]
+struct Serve {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    // A usage error ends here, with exit code 2.
+    let ended = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Providers(arguments) => providers::run(&arguments),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man => manual::man(),
+    };
+    ended.into()
+}

@@ -1,0 +1,21 @@
+//! What a command prints. A reader that closes the pipe early is no error.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+};
+
+/// A line of the answer.
+pub(super) fn line(text: impl fmt::Display) {
+    writeln!(io::stdout(), "{text}").unwrap_or_default();
+}
+
+/// What went wrong.
+pub(super) fn error(text: impl fmt::Display) {
+    writeln!(io::stderr(), "gatepost: {text}").unwrap_or_default();
+}
+
+/// Problems of the configuration, which begin with their place.
+pub(super) fn problems(text: impl fmt::Display) {
+    writeln!(io::stderr(), "{text}").unwrap_or_default();
+}

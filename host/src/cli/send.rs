@@ -1,0 +1,313 @@
+//! `gatepost send`: through the running host, or in this process.
+
+use super::{ConfigArgument, Ended, LogArguments, installation, report, serve::start_error};
+use crate::{
+    accept::{Acceptor, Caller, Refusal},
+    api, app,
+    delivery::Delivery,
+    message::Clock,
+    store::memory::MemoryStore,
+};
+use reqwest::{StatusCode, Url};
+use serde_json::{Map, Value};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::runtime::Runtime;
+
+/// Beyond the wait itself: what connecting and answering may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatepost send --to +491701234567 --gateway outbox 'Your code is 123456'
+  echo 'disk full' | gatepost send --to +491701234567 --gateway outbox -
+  gatepost send --direct --config ./gatepost.toml --to +491701234567 --gateway outbox test
+
+Exit code: 0 sent, 1 not sent, 2 wrong usage or configuration.")]
+pub(super) struct Send {
+    /// Whom the message is for.
+    #[arg(long, value_name = "RECIPIENT", allow_hyphen_values = true)]
+    to: String,
+    /// The gateway that it goes through.
+    #[arg(long, conflicts_with = "route")]
+    gateway: Option<String>,
+    /// The route that it takes.
+    #[arg(long)]
+    route: Option<String>,
+    /// The sender that the recipient is to see.
+    #[arg(long)]
+    from: Option<String>,
+    /// A word for the kind of message.
+    #[arg(long)]
+    tag: Option<String>,
+    /// How long to wait for the outcome, in seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=60))]
+    wait: u64,
+    /// The running host.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8025", conflicts_with = "direct")]
+    server: Url,
+    /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
+    #[arg(long, value_name = "FILE", conflicts_with = "direct")]
+    api_key_file: Option<PathBuf>,
+    /// Deliver in this process, without server and store.
+    #[arg(long)]
+    direct: bool,
+    /// Print the message as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(flatten)]
+    log: LogArguments,
+    /// The text; `-` reads it from stdin, without the line break at its end.
+    #[arg(allow_hyphen_values = true)]
+    text: String,
+}
+
+pub(super) fn run(arguments: &Send) -> Ended {
+    match send(arguments) {
+        Ok(ended) | Err(ended) => ended,
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Ended {
+    report::error(error);
+    Ended::Failed
+}
+
+fn wrong(error: impl std::fmt::Display) -> Ended {
+    report::error(error);
+    Ended::Wrong
+}
+
+fn send(arguments: &Send) -> Result<Ended, Ended> {
+    // The outcome is what is asked for, not the way to it.
+    arguments.log.init("warn")?;
+    let body = body(arguments)?;
+    let runtime = Runtime::new().map_err(failed)?;
+    let ended = runtime.block_on(async {
+        if arguments.direct {
+            directly(arguments, &body).await
+        } else {
+            through_server(arguments, &body).await
+        }
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+fn body(arguments: &Send) -> Result<Value, Ended> {
+    let mut text = arguments.text.clone();
+    if text == "-" {
+        text.clear();
+        io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| wrong(format!("stdin can't be read: {error}; send UTF-8")))?;
+        // The one that `echo` adds.
+        if let Some(stripped) = text.strip_suffix('\n') {
+            text.truncate(stripped.strip_suffix('\r').unwrap_or(stripped).len());
+        }
+    }
+    let mut body = Map::new();
+    let fields = [
+        ("to", Some(&arguments.to)),
+        ("text", Some(&text)),
+        ("gateway", arguments.gateway.as_ref()),
+        ("route", arguments.route.as_ref()),
+        ("from", arguments.from.as_ref()),
+        ("tag", arguments.tag.as_ref()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            body.insert(name.into(), value.as_str().into());
+        }
+    }
+    Ok(body.into())
+}
+
+/// Prints the message and says how it ended.
+fn outcome(arguments: &Send, message: &Value) -> Ended {
+    if arguments.json {
+        report::line(message);
+    }
+    let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (state, id, gateway) = (text("state"), text("id"), text("gateway"));
+    if matches!(state, "sent" | "delivered") {
+        if !arguments.json {
+            let ids = message.get("provider_ids").and_then(Value::as_array).into_iter().flatten();
+            let ids = ids.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+            let ids = if ids.is_empty() { String::new() } else { format!("  ids={ids}") };
+            report::line(format!("{state}  {id}  gateway={gateway}{ids}"));
+        }
+        return Ended::Well;
+    }
+    let last = message.get("attempts").and_then(Value::as_array).and_then(|attempts| attempts.last());
+    let last =
+        |name: &str| last.and_then(|attempt| attempt.get(name)).and_then(Value::as_str).unwrap_or_default();
+    let (outcome, detail) = (last("outcome"), last("detail"));
+    match (state, outcome) {
+        ("queued" | "sending", _) => failed(format!(
+            "not sent yet: {id} is {state} after {} s; ask for it later with GET /v1/messages/{id}",
+            arguments.wait
+        )),
+        ("expired", _) => failed(format!("not sent: {id} expired; look at why gateway {gateway} is behind")),
+        _ => failed(format!(
+            "not sent: {id} {state}, {outcome} by gateway {gateway}: {detail}; {}",
+            mend(outcome)
+        )),
+    }
+}
+
+fn mend(outcome: &str) -> &'static str {
+    match outcome {
+        "rejected" => "correct the recipient or the text",
+        "misconfigured" => "correct the gateway's definition or credentials",
+        "uncertain" => "it may have arrived: ask the recipient before you send it again",
+        _ => "try again later",
+    }
+}
+
+async fn directly(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
+    let mut config = installation::load(&arguments.config)?;
+    // No other gateway is needed, nor its provider contacted.
+    if let Some(name) = &arguments.gateway
+        && config.gateways.iter().any(|gateway| gateway.name == *name)
+    {
+        config.gateways.retain(|gateway| gateway.name == *name);
+    }
+    let prepared = tokio::task::spawn_blocking(move || {
+        let copies = tempfile::tempdir().map_err(failed)?;
+        let registry = app::load_providers(&config, &installation::provider_dirs(), copies.path())
+            .map_err(|error| start_error(&error))?;
+        app::build_gateways(&config, &registry).map_err(|problems| {
+            report::problems(problems);
+            Ended::Wrong
+        })
+    });
+    let gateways = prepared.await.map_err(failed)??;
+    let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
+    let delivery = Delivery::start(store.clone(), gateways, clock).await.map_err(failed)?;
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), clock, 1);
+    let accepted =
+        acceptor.accept(body, &Caller::default(), true).await.map_err(|refusal| match refusal {
+            Refusal::Invalid(errors) => {
+                let given = arguments
+                    .gateway
+                    .as_deref()
+                    .map(|name| format!(" (--gateway {name})"))
+                    .unwrap_or_default();
+                for error in errors {
+                    let hint = if error.pointer == "/gateway" { given.as_str() } else { "" };
+                    report::error(format!(
+                        "{}{hint}: {}",
+                        error.pointer.trim_start_matches('/'),
+                        error.detail
+                    ));
+                }
+                Ended::Wrong
+            }
+            other => failed(other),
+        })?;
+    let message = accepted.message.clone();
+    let finished = match accepted.finished {
+        Some(mut finished) => tokio::time::timeout(Duration::from_secs(arguments.wait), finished.finished())
+            .await
+            .ok()
+            .flatten(),
+        None => None,
+    };
+    let ended = outcome(arguments, &api::as_json(&finished.unwrap_or(message)));
+    delivery.drain(Duration::ZERO).await;
+    Ok(ended)
+}
+
+async fn through_server(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
+    let server = &arguments.server;
+    let mut url = server.join("/v1/messages").map_err(|error| {
+        wrong(format!("--server {server}: {error}; write one such as http://127.0.0.1:8025"))
+    })?;
+    url.query_pairs_mut().append_pair("wait", &arguments.wait.to_string());
+    let mut client = reqwest::Client::builder().timeout(Duration::from_secs(arguments.wait) + GRACE);
+    if is_loopback(&url) {
+        // A proxy elsewhere can't reach this machine's own address.
+        client = client.no_proxy();
+        if url.scheme() == "http" {
+            // A machine without system certificates can talk to itself all the same.
+            client = client.tls_certs_only([]);
+        }
+    }
+    let client = client.build().map_err(|error| failed(chain(&error)))?;
+    let mut request = client.post(url.clone()).json(body);
+    if let Some(key) = api_key(arguments)? {
+        request = request.bearer_auth(key);
+    }
+    let response = request.send().await.map_err(|error| unreachable(server, &error))?;
+    let status = response.status();
+    let answer = response.bytes().await.map_err(|error| unreachable(server, &error))?;
+    let answer = serde_json::from_slice::<Value>(&answer).unwrap_or_default();
+    if status.is_success() && answer.get("state").is_some() {
+        return Ok(outcome(arguments, &answer));
+    }
+    if let (StatusCode::BAD_GATEWAY, Some(message)) = (status, answer.get("message")) {
+        return Ok(outcome(arguments, message));
+    }
+    Err(refused(arguments, status, &answer))
+}
+
+fn refused(arguments: &Send, status: StatusCode, answer: &Value) -> Ended {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    let reason = match (text("title"), text("detail")) {
+        ("", _) => "this does not look like Gatepost".to_owned(),
+        (title, "") => title.to_owned(),
+        (title, detail) => format!("{title}: {detail}"),
+    };
+    let mend = match status {
+        StatusCode::UNAUTHORIZED => {
+            "put the API key into GATEPOST_API_KEY, or name a file with --api-key-file"
+        }
+        StatusCode::FORBIDDEN => "use another API key",
+        StatusCode::SERVICE_UNAVAILABLE => "try again in a moment",
+        StatusCode::UNPROCESSABLE_ENTITY => "correct it",
+        _ => "look at --server",
+    };
+    let gateway = arguments.gateway.as_deref().map(|name| format!(" for gateway {name}")).unwrap_or_default();
+    report::error(format!(
+        "not sent{gateway}: {} answers {}: {reason}; {mend}",
+        arguments.server,
+        status.as_u16()
+    ));
+    if status.is_client_error() { Ended::Wrong } else { Ended::Failed }
+}
+
+fn unreachable(server: &Url, error: &reqwest::Error) -> Ended {
+    failed(format!("{server} can't be reached: {}; does `gatepost serve` run there?", chain(error)))
+}
+
+/// The innermost cause: what the outer ones say, the command says itself.
+fn chain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn api_key(arguments: &Send) -> Result<Option<String>, Ended> {
+    let key = match &arguments.api_key_file {
+        Some(file) => Some(fs::read_to_string(file).map_err(|error| {
+            wrong(format!("--api-key-file {}: {error}; name a file with the key in it", file.display()))
+        })?),
+        None => std::env::var("GATEPOST_API_KEY").ok(),
+    };
+    Ok(key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()))
+}

@@ -1,0 +1,69 @@
+//! `gatepost serve`
+
+use super::{Ended, Serve, installation, report};
+use crate::{
+    app::{App, StartError},
+    telemetry,
+};
+use std::io;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(super) fn run(arguments: &Serve) -> Ended {
+    match start(arguments) {
+        Ok(()) => Ended::Well,
+        Err(ended) => ended,
+    }
+}
+
+fn start(arguments: &Serve) -> Result<(), Ended> {
+    arguments.log.init(telemetry::DEFAULT_LEVEL)?;
+    let config = installation::load(&arguments.config)?;
+    let failed = |error: io::Error| {
+        report::error(format!("the host can't run: {error}; raise the limits of this process"));
+        Ended::Failed
+    };
+    let runtime = Runtime::new().map_err(failed)?;
+    let ended = runtime.block_on(async {
+        // Before anything else: a signal during the start is one to stop as well.
+        let stop = CancellationToken::new();
+        listen_for_signals(&stop).map_err(failed)?;
+        let app =
+            App::start(config, installation::provider_dirs()).await.map_err(|error| start_error(&error))?;
+        app.run(stop).await;
+        Ok(())
+    });
+    // A provider whose threads hang must not keep the process from ending.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Prints why the host does not start.
+pub(super) fn start_error(error: &StartError) -> Ended {
+    if let StartError::Config(problems) = error {
+        report::problems(problems);
+        return Ended::Wrong;
+    }
+    report::error(error);
+    Ended::Failed
+}
+
+fn listen_for_signals(stop: &CancellationToken) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => stop.cancel(),
+                _ = interrupt.recv() => stop.cancel(),
+                _ = hangup.recv() => tracing::warn!("a reload is not available in this version: restart to change the configuration"),
+            }
+        }
+    });
+    Ok(())
+}
