@@ -4,5 +4,5 @@
 
 pub mod plugin;
 pub mod store;
-pub mod config;
 pub mod message;
+pub mod telemetry;

@@ -2,7 +2,7 @@
 
 use crate::message::{Content, MessageId, Outcome, Recipient, Timestamp};
 use futures_util::future::BoxFuture;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A message as it is handed to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,5 +39,5 @@ pub trait Handle: Send + Sync + 'static {
     fn start(&self) -> BoxFuture<'static, ()>;
 
     /// Lets the provider end its connections. No submit follows.
-    fn stop(&self) -> BoxFuture<'static, ()>;
+    fn stop(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }

@@ -1,5 +1,18 @@
 //! Provider plugins: finding, verifying, loading, calling them, and what the host does for them.
+//!
+//! A library goes [`Registry`] (which files) → `verify` (may this file be opened, as a private copy) → `loader` (is it a provider that
+//! fits) → [`Library`], from which [`Instance`]s are built, one a gateway. [`Handle`] is what the rest of the host sees of an instance.
 
 mod handle;
+mod host_api;
+mod instance;
+mod library;
+mod limit;
+mod loader;
+mod registry;
+mod verify;
 
 pub use handle::{Handle, Submission};
+pub use instance::Instance;
+pub use library::Library;
+pub use registry::{Found, Registry, Standing};

@@ -1,0 +1,105 @@
+//! What the host does for one instance of a plugin: its log, and the sink for what the service sends.
+
+#![expect(
+    unsafe_code,
+    reason = "abi_stable's constructor of a vtable object is generated with unsafe code inside"
+)]
+
+use super::instance::Redaction;
+use crate::message::MessageId;
+use abi_stable::{
+    erased_types::TD_Opaque,
+    std_types::{RArc, RErr, RNone, RString, RVec},
+};
+use async_ffi::{FfiFuture, FutureExt as _};
+use gatepost_provider_api::{
+    Verdict,
+    abi::{FfiError, FfiEvent, FfiLog, FfiResult, HostApi, HostApi_TO, HostApiBox},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+use tracing::{Level, level_filters::LevelFilter};
+
+/// The host, as one instance sees it. Belongs to the instance, never to a static: two hosts can run in one process.
+#[derive(Clone)]
+pub(super) struct Host {
+    pub(super) provider: Arc<str>,
+    pub(super) gateway: Arc<str>,
+    pub(super) redaction: Arc<Redaction>,
+}
+
+impl Host {
+    pub(super) fn into_box(self) -> HostApiBox {
+        HostApi_TO::from_ptr(RArc::new(self), TD_Opaque)
+    }
+
+    fn forward(&self, record: &FfiLog<'_>) {
+        macro_rules! forward {
+            ($level:expr) => {
+                if tracing::enabled!(target: "provider", $level) {
+                    let id = record.message_id.as_str().parse::<MessageId>().ok();
+                    let message = self.redaction.clean(record.message.as_str(), id);
+                    let fields = self.redaction.clean(record.fields.as_str(), id);
+                    let fields = (!fields.is_empty()).then_some(fields);
+                    let id = id.map(tracing::field::display);
+                    tracing::event!(
+                        target: "provider",
+                        $level,
+                        provider = &*self.provider,
+                        gateway = &*self.gateway,
+                        id,
+                        source = record.target.as_str(),
+                        fields,
+                        "{message}"
+                    );
+                }
+            };
+        }
+        match record.level {
+            0 | 1 => forward!(Level::ERROR),
+            2 => forward!(Level::WARN),
+            3 => forward!(Level::INFO),
+            4 => forward!(Level::DEBUG),
+            _ => forward!(Level::TRACE),
+        }
+    }
+}
+
+/// Nothing may unwind into the plugin.
+fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+impl HostApi for Host {
+    fn max_level(&self) -> u8 {
+        let level = guarded(LevelFilter::current).and_then(LevelFilter::into_level);
+        match level {
+            None => 0,
+            Some(Level::ERROR) => 1,
+            Some(Level::WARN) => 2,
+            Some(Level::INFO) => 3,
+            Some(Level::DEBUG) => 4,
+            Some(Level::TRACE) => 5,
+        }
+    }
+
+    fn log(&self, record: FfiLog<'_>) {
+        guarded(|| self.forward(&record)).unwrap_or_default();
+    }
+
+    fn deliver(&self, event: FfiEvent) -> FfiFuture<FfiResult<()>> {
+        // Receipts are not kept by this version. To say otherwise would let the plugin acknowledge them, and they would be lost.
+        drop(event);
+        let refused = FfiError {
+            verdict: Verdict::Unavailable.code(),
+            code: RNone,
+            detail: RString::from("this version of the host keeps no receipts and no inbound messages"),
+            after_ms: RNone,
+            ids: RVec::new(),
+            ext: RString::new(),
+        };
+        std::future::ready(RErr(refused)).into_ffi()
+    }
+}

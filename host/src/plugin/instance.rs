@@ -1,0 +1,320 @@
+//! One gateway's instance of a provider, in this process.
+
+use super::{
+    handle::{Handle, Submission},
+    host_api::Host,
+    library::Library,
+    limit::{BLOCKING_CALL, within},
+};
+use crate::{
+    message::{Content, MessageId, Outcome, OutcomeKind},
+    telemetry::redact::{Redactor, clean, mask_recipient},
+};
+use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use gatepost_provider_api::{
+    Definition, Problem, Section, Verdict,
+    abi::{FfiAccepted, FfiError, FfiMessage, FfiResult, RawProviderBox},
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+/// How long an instance may take to end its connections, and then to be dropped.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Bounds of what a provider may say of the parts of one message.
+const IDS: usize = 255;
+const ID_CHARACTERS: usize = 256;
+
+/// One gateway's instance of a provider, in this process.
+pub struct Instance {
+    gateway: Arc<str>,
+    provider: RwLock<Option<RawProviderBox>>,
+    total_timeout: Option<Duration>,
+    redaction: Arc<Redaction>,
+}
+
+impl Instance {
+    /// Builds an instance from a definition, which is checked against the provider's declaration first. Returns it with warnings.
+    /// `secrets` are the values that must not show up in anything the provider says. Blocks, at most 10 s.
+    ///
+    /// # Errors
+    /// Every problem of the definition.
+    pub fn create(
+        library: &Arc<Library>,
+        definition: &Definition,
+        secrets: &[String],
+    ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
+        let checked = library.declaration.check(definition)?;
+        let whole = |what: String, mend: &str| vec![Problem::new(Section::Definition, "", what, mend)];
+        let json = serde_json::to_string(&checked)
+            .map_err(|error| whole(error.to_string(), "correct the definition"))?;
+        let redaction = Arc::new(Redaction::new(secrets));
+        let gateway: Arc<str> = definition.gateway.as_str().into();
+        let host = Host {
+            provider: library.identity.name.as_str().into(),
+            gateway: Arc::clone(&gateway),
+            redaction: Arc::clone(&redaction),
+        };
+        let (creator, host) = (Arc::clone(library), host.into_box());
+        let current = tracing::dispatcher::get_default(Clone::clone);
+        let created = within(BLOCKING_CALL, "create-provider", move || {
+            // The plugin's log events arrive on this thread, for the host's log.
+            tracing::dispatcher::with_default(&current, || {
+                let created = creator.create(json, host)?;
+                let total_timeout = created.provider.total_timeout().into_option();
+                Ok::<_, String>((created, total_timeout))
+            })
+        });
+        let created = created.ok_or_else(|| {
+            let what = format!("the provider did not come up within {} s", BLOCKING_CALL.as_secs());
+            whole(what, "have its author look for what blocks in `create`")
+        })?;
+        let (created, total_timeout) = created.map_err(|json| {
+            problems(&json, &redaction).unwrap_or_else(|| {
+                whole("the provider refused the definition without a reason".into(), "ask its author")
+            })
+        })?;
+        let warnings = problems(&created.warnings, &redaction).unwrap_or_default();
+        let instance = Self {
+            gateway,
+            provider: RwLock::new(Some(created.provider)),
+            total_timeout: total_timeout.map(Duration::from_millis),
+            redaction,
+        };
+        Ok((Arc::new(instance), warnings))
+    }
+
+    /// Calls into the plugin, unless the instance was stopped. The lock is held for the call that makes the future, never across an
+    /// await.
+    fn call<T>(&self, call: impl FnOnce(&RawProviderBox) -> T) -> Option<T> {
+        let provider = self.provider.read().unwrap_or_else(PoisonError::into_inner);
+        provider.as_ref().map(call)
+    }
+
+    /// Takes the provider out and drops it, on a thread of its own and within a time limit: it is foreign code.
+    fn dispose(&self) {
+        let provider = self.provider.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(provider) = provider
+            && within(STOP, "drop-provider", move || drop(provider)).is_none()
+        {
+            tracing::warn!(
+                gateway = &*self.gateway,
+                "the provider could not be dropped in time; its thread is left behind"
+            );
+        }
+    }
+
+    /// Contacts the service without sending a message: one line for people.
+    ///
+    /// # Errors
+    /// What a submit would come to.
+    pub async fn probe(&self) -> Result<String, Outcome> {
+        let stopped = || Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped");
+        let probe = self.call(|provider| provider.probe()).ok_or_else(stopped)?;
+        match AssertUnwindSafe(probe).catch_unwind().await {
+            Ok(ROk(line)) => Ok(self.redaction.clean(&line, None)),
+            Ok(RErr(error)) => Err(refused(error, &|says| self.redaction.clean(says, None))),
+            Err(_) => Err(panicked()),
+        }
+    }
+}
+
+impl Handle for Instance {
+    fn submit(&self, submission: Submission) -> BoxFuture<'static, Outcome> {
+        let redaction = Arc::clone(&self.redaction);
+        let submission = Arc::new(submission);
+        let message = ffi_message(&submission);
+        let protection = redaction.protect(submission);
+        let submitted =
+            std::panic::catch_unwind(AssertUnwindSafe(|| self.call(|provider| provider.submit(message))));
+        async move {
+            // `protection` lives until the outcome is clean of the message's own text.
+            let id = Some(protection.id);
+            match submitted {
+                Ok(Some(submit)) => match AssertUnwindSafe(submit).catch_unwind().await {
+                    Ok(result) => outcome(result, &|says| redaction.clean(says, id)),
+                    Err(_) => panicked(),
+                },
+                Ok(None) => Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped"),
+                Err(_) => panicked(),
+            }
+        }
+        .boxed()
+    }
+
+    fn total_timeout(&self) -> Option<Duration> {
+        self.total_timeout
+    }
+
+    fn start(&self) -> BoxFuture<'static, ()> {
+        let start = self.call(|provider| provider.start());
+        let (gateway, redaction) = (Arc::clone(&self.gateway), Arc::clone(&self.redaction));
+        async move {
+            let Some(start) = start else { return };
+            let outcome = match AssertUnwindSafe(start).catch_unwind().await {
+                Ok(ROk(())) => return,
+                Ok(RErr(error)) => refused(error, &|says| redaction.clean(says, None)),
+                Err(_) => panicked(),
+            };
+            tracing::warn!(
+                gateway = &*gateway,
+                outcome = outcome.kind.as_str(),
+                code = outcome.code,
+                detail = outcome.detail,
+                "the provider did not start as it should; submits are tried all the same"
+            );
+        }
+        .boxed()
+    }
+
+    fn stop(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        let stop = self.call(|provider| provider.stop());
+        async move {
+            if let Some(stop) = stop {
+                let stopped = tokio::time::timeout(STOP, AssertUnwindSafe(stop).catch_unwind()).await;
+                if !matches!(stopped, Ok(Ok(()))) {
+                    tracing::warn!(gateway = &*self.gateway, "the provider did not stop in time");
+                }
+            }
+            drop(tokio::task::spawn_blocking(move || self.dispose()).await);
+        }
+        .boxed()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.dispose();
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("gateway", &self.gateway).finish_non_exhaustive()
+    }
+}
+
+/// Takes secrets, and the texts and recipients of the messages being submitted, out of all that a provider says.
+pub(super) struct Redaction {
+    secrets: Redactor,
+    in_flight: Mutex<HashMap<MessageId, Arc<Submission>>>,
+}
+
+impl Redaction {
+    fn new(secrets: &[String]) -> Self {
+        Self { secrets: Redactor::secrets(secrets), in_flight: Mutex::default() }
+    }
+
+    /// Protects the message until the guard is dropped.
+    fn protect(self: &Arc<Self>, submission: Arc<Submission>) -> Protection {
+        let id = submission.id;
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id, submission);
+        Protection { redaction: Arc::clone(self), id }
+    }
+
+    /// What a provider or the service behind it says of message `about`, or of none, as it may be shown: one line, bounded,
+    /// without secrets, texts and whole numbers.
+    pub(super) fn clean(&self, says: &str, about: Option<MessageId>) -> String {
+        if says.is_empty() {
+            return String::new();
+        }
+        let concerned = {
+            let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+            match about.and_then(|id| in_flight.get(&id)) {
+                Some(submission) => vec![Arc::clone(submission)],
+                // Words of a task that serves all of them: any of their texts may be in it.
+                None => in_flight.values().cloned().collect(),
+            }
+        };
+        let mut says = self.secrets.redact(says).into_owned();
+        for submission in concerned {
+            let Content { text, title, data } = &submission.content;
+            let texts = [Some(text), title.as_ref(), data.as_ref()].into_iter().flatten();
+            says = Redactor::texts(texts.map(|text| text.expose())).redact(&says).into_owned();
+            says = mask_recipient(&says, &submission.to).into_owned();
+        }
+        clean(&says)
+    }
+}
+
+/// Ends the protection of a message's text when it is dropped.
+struct Protection {
+    redaction: Arc<Redaction>,
+    id: MessageId,
+}
+
+impl Drop for Protection {
+    fn drop(&mut self) {
+        self.redaction.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+fn panicked() -> Outcome {
+    Outcome::new(OutcomeKind::Uncertain, "the provider panicked")
+}
+
+fn ffi_message(submission: &Submission) -> FfiMessage {
+    let Submission { id, to, from, content, tag, expires_at, attempt } = submission;
+    let optional = |value: Option<&str>| -> ROption<RString> { value.map(RString::from).into() };
+    FfiMessage {
+        id: id.to_string().into(),
+        to: to.expose().into(),
+        from: optional(from.as_deref()),
+        text: content.text.expose().into(),
+        title: optional(content.title.as_ref().map(|title| title.expose())),
+        tag: optional(tag.as_deref()),
+        data: optional(content.data.as_ref().map(|data| data.expose())),
+        expires_at_ms: expires_at.as_millis(),
+        attempt: *attempt,
+        ext: RString::new(),
+    }
+}
+
+/// Makes words of a provider fit to be shown.
+type Clean<'a> = &'a (dyn Fn(&str) -> String + Sync);
+
+fn outcome(result: FfiResult<FfiAccepted>, clean: Clean<'_>) -> Outcome {
+    match result {
+        ROk(accepted) => Outcome {
+            code: said(accepted.code, clean),
+            detail: said(accepted.detail, clean),
+            ..Outcome::accepted(provider_ids(&accepted.ids), accepted.parts.max(1))
+        },
+        RErr(error) => refused(error, clean),
+    }
+}
+
+fn refused(error: FfiError, clean: Clean<'_>) -> Outcome {
+    Outcome {
+        kind: Verdict::from_code(error.verdict).into(),
+        code: said(error.code, clean),
+        detail: said(ROption::RSome(error.detail), clean),
+        after: error.after_ms.into_option().map(Duration::from_millis),
+        provider_ids: provider_ids(&error.ids),
+        parts: 0,
+    }
+}
+
+fn said(words: ROption<RString>, clean: Clean<'_>) -> Option<String> {
+    words.into_option().filter(|words| !words.is_empty()).map(|words| clean(&words))
+}
+
+fn provider_ids(ids: &RVec<RString>) -> Vec<String> {
+    ids.iter().take(IDS).map(|id| id.chars().take(ID_CHARACTERS).collect()).collect()
+}
+
+fn problems(json: &str, redaction: &Redaction) -> Option<Vec<Problem>> {
+    let mut problems =
+        serde_json::from_str::<Vec<Problem>>(json).ok().filter(|problems| !problems.is_empty())?;
+    for problem in &mut problems {
+        problem.what = redaction.clean(&problem.what, None);
+        problem.mend = redaction.clean(&problem.mend, None);
+    }
+    Some(problems)
+}
