@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
@@ -30,8 +30,7 @@ const PERMITTED: &str = "permitted: ";
 pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     needs::check()?;
     let mut suite = Suite::prepare(workspace, Profile::Dev, "e2e")?;
-    suite.run("unit and documentation tests", &["--workspace", "--exclude", "gatepost-tests"], filter)?;
-    suite.run("end-to-end tests", &["--package", "gatepost-tests"], filter)?;
+    suite.run("all tests", &["--workspace"], filter)?;
     suite.close()
 }
 
@@ -107,16 +106,24 @@ impl<'a> Suite<'a> {
     }
 }
 
-/// Passes the command's output on, and keeps the runners' closing lines.
+/// Passes the command's output on, and keeps the runners' closing lines, each with its runner's name.
 fn run_and_collect(command: &mut Command) -> Result<(bool, Vec<String>)> {
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
-    let output = child.stdout.take().context("no output of cargo test")?;
-    let mut closing = Vec::new();
+    // One pipe for both, since cargo names the runner on stderr and the runner reports on stdout.
+    let (output, input) = io::pipe().context("cannot make a pipe")?;
+    command.stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
+    let mut child = command.spawn().context("cannot run cargo test")?;
+    // The command holds the pipe's other end open, so that it would never run dry.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut closing, mut runner) = (Vec::new(), String::new());
     for line in BufReader::new(output).lines() {
         let line = line.context("cannot read the output of cargo test")?;
         println!("{line}");
-        if line.starts_with("test result:") {
-            closing.push(line);
+        if let Some(name) =
+            ["Running ", "Doc-tests "].iter().find_map(|word| line.trim_start().strip_prefix(word))
+        {
+            runner = name.split(" (").next().unwrap_or(name).to_owned();
+        } else if line.starts_with("test result:") {
+            closing.push(format!("  {runner}: {line}"));
         }
     }
     let status = child.wait().context("cannot wait for cargo test")?;

@@ -2,7 +2,6 @@
 
 use crate::{delivered, gateway};
 use gatepost_tests::{Host, Site, fixtures, gatepost};
-use std::path::Path;
 
 const TO: &str = "+491701234567";
 
@@ -63,7 +62,7 @@ fn a_panic_in_create_is_an_error_of_that_gateway() {
     let ended = gatepost(&["serve", "--config", site.config().to_str().unwrap()]);
     assert_eq!(ended.code, Some(2), "a configuration error, not an abort: {ended:?}");
     let output = ended.output();
-    let place = format!("{}:", Path::display(&site.config()));
+    let place = format!("{}:", site.config().display());
     let found = output.lines().find(|line| line.starts_with(&place) && line.contains("panic-in-create"));
     let line = found.unwrap_or_else(|| panic!("no line for the gateway:\n{output}"));
     assert!(line.contains("panicked"), "{line}");

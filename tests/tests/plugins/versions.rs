@@ -18,8 +18,8 @@ fn delivers(binary: &Path, library: &Path) {
 fn listed_api(binary: &Path, library: &Path) -> String {
     let site = Site::new("");
     site.add_library(library, "courier.so");
-    let arguments = ["providers", "--config", site.config().to_str().unwrap()];
-    let listed = command::run(command::clean(binary).args(arguments), "");
+    let mut gatepost = command::clean(binary);
+    let listed = command::run(gatepost.args(["providers", "--config"]).arg(site.config()), "");
     listed
         .stdout
         .lines()
