@@ -2,6 +2,8 @@
 //!
 //! The modules stand in the order of a message's way; each uses only modules below it.
 
+pub mod delivery;
+pub mod gateway;
 pub mod plugin;
 pub mod store;
 pub mod message;

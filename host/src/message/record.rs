@@ -13,6 +13,23 @@ pub struct Content {
     pub data: Option<Text>,
 }
 
+impl Content {
+    /// Bytes of all of it.
+    pub fn len(&self) -> usize {
+        self.parts().map(|part| part.expose().len()).sum()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its parts, those that there are.
+    pub fn parts(&self) -> impl Iterator<Item = &Text> {
+        [Some(&self.text), self.title.as_ref(), self.data.as_ref()].into_iter().flatten()
+    }
+}
+
 /// An admitted message, not stored yet. Nothing of this changes later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
@@ -97,4 +114,57 @@ pub struct Message {
     pub attempts: Vec<Attempt>,
     /// Its changes of state, oldest first; the first is `queued`.
     pub events: Vec<Event>,
+}
+
+impl Message {
+    /// The message as it is kept right after it was accepted.
+    pub fn queued(new: &NewMessage) -> Self {
+        Self {
+            id: new.id,
+            to: new.to.clone(),
+            from: new.from.clone(),
+            gateway: new.gateway.clone(),
+            tag: new.tag.clone(),
+            priority: new.priority,
+            created_at: new.created_at,
+            updated_at: new.created_at,
+            expires_at: new.expires_at,
+            api_key: new.api_key.clone(),
+            state: State::Queued,
+            reason: None,
+            parts: 0,
+            provider_ids: Vec::new(),
+            attempts: Vec::new(),
+            events: vec![Event { at: new.created_at, state: State::Queued }],
+        }
+    }
+
+    /// The message as it stands while a submission is going on since `started_at`.
+    #[must_use]
+    pub fn sending(mut self, started_at: Timestamp) -> Self {
+        self.state = State::Sending;
+        self.updated_at = started_at;
+        self.events.push(Event { at: started_at, state: State::Sending });
+        self
+    }
+
+    /// The message as it stands after it finished.
+    pub fn finish(
+        &mut self,
+        state: State,
+        at: Timestamp,
+        attempt: Option<Attempt>,
+        reason: Option<super::OutcomeKind>,
+    ) {
+        if let Some(attempt) = attempt {
+            self.parts = attempt.outcome.parts;
+            self.provider_ids.clone_from(&attempt.outcome.provider_ids);
+            if self.state != State::Sending {
+                self.events.push(Event { at: attempt.started_at, state: State::Sending });
+            }
+            self.attempts.push(attempt);
+        }
+        self.events.push(Event { at, state });
+        (self.state, self.updated_at, self.reason) = (state, at, reason);
+    }
 }

@@ -1,10 +1,5 @@
 //! What the host does for one instance of a plugin: its log, and the sink for what the service sends.
 
-#![expect(
-    unsafe_code,
-    reason = "abi_stable's constructor of a vtable object is generated with unsafe code inside"
-)]
-
 use super::instance::Redaction;
 use crate::message::MessageId;
 use abi_stable::{

@@ -7,7 +7,7 @@ use super::{
     limit::{BLOCKING_CALL, within},
 };
 use crate::{
-    message::{Content, MessageId, Outcome, OutcomeKind},
+    message::{MessageId, Outcome, OutcomeKind},
     telemetry::redact::{Redactor, clean, mask_recipient},
 };
 use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec};
@@ -234,9 +234,8 @@ impl Redaction {
         };
         let mut says = self.secrets.redact(says).into_owned();
         for submission in concerned {
-            let Content { text, title, data } = &submission.content;
-            let texts = [Some(text), title.as_ref(), data.as_ref()].into_iter().flatten();
-            says = Redactor::texts(texts.map(|text| text.expose())).redact(&says).into_owned();
+            let texts = submission.content.parts().map(|text| text.expose());
+            says = Redactor::texts(texts).redact(&says).into_owned();
             says = mask_recipient(&says, &submission.to).into_owned();
         }
         clean(&says)

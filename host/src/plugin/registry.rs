@@ -255,7 +255,8 @@ mod tests {
     fn a_missing_folder_is_reported_and_the_host_goes_on() {
         let root = tempfile::tempdir().unwrap();
         let missing = root.path().join("missing");
-        let registry = Registry::load(&[missing.clone()], None, &root.path().join("copies")).unwrap();
+        let registry =
+            Registry::load(std::slice::from_ref(&missing), None, &root.path().join("copies")).unwrap();
         assert_eq!(registry.found().len(), 1);
         assert!(registry.found()[0].to_string().contains("the folder can't be read"));
         let refusal = registry.provider("http").unwrap_err();

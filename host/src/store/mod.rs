@@ -3,6 +3,7 @@
 //! The trait is batches in, batches out, without a closure over a transaction, so that SQL on a
 //! server can implement it as well as SQLite in this process.
 
+#[cfg(test)]
 pub mod conformance;
 pub mod embedded;
 pub mod memory;

@@ -1,2 +1,72 @@
-//! x
+//! Logs: their level, their form, and what is taken out of them.
+
 pub mod redact;
+
+mod one_line;
+
+use one_line::OneLine;
+use std::io::{self, IsTerminal as _};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One line for people.
+    #[default]
+    Compact,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The wanted level can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "log level {given:?}: {reason}; write error, warn, info, debug or trace, or directives such as `info,gatepost::store=debug`"
+)]
+pub struct InvalidLevel {
+    given: String,
+    reason: String,
+}
+
+/// The level where nothing is said.
+pub const DEFAULT_LEVEL: &str = "info";
+
+/// Builds the subscriber that writes lines to `writer`, with colours if `ansi`.
+///
+/// # Errors
+/// `level` is no list of `tracing` directives.
+pub fn subscriber<W>(
+    level: &str,
+    format: LogFormat,
+    ansi: bool,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + 'static, InvalidLevel>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|error| InvalidLevel { given: level.to_owned(), reason: error.to_string() })?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(OneLine(writer));
+    let layer = match format {
+        LogFormat::Compact => lines.with_ansi(ansi).compact().boxed(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
+    };
+    Ok(tracing_subscriber::registry().with(layer).with(filter))
+}
+
+/// Sends this process's log to stderr, from now on.
+///
+/// # Errors
+/// `level` is no list of `tracing` directives.
+pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLevel> {
+    let subscriber = subscriber(level, format, io::stderr().is_terminal(), io::stderr)?;
+    // Somebody who embeds the host may have a subscriber already: that one counts then.
+    subscriber.try_init().unwrap_or_default();
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The data folder: for its owner alone, and for one host at a time.
+
+use super::OpenError;
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::geteuid,
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+    process,
+};
+
+/// Makes the folder, tightens its mode and takes its lock, which is held as long as the file is open.
+pub(super) fn prepare(folder: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Folder { path: folder.to_owned(), source };
+    private(folder).map_err(unusable)?;
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(folder.join("lock"))
+        .map_err(unusable)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut holder = String::new();
+            lock.read_to_string(&mut holder).map_err(unusable)?;
+            return Err(OpenError::InUse { path: folder.to_owned(), holder: holder.trim().parse().ok() });
+        }
+        Err(error) => return Err(unusable(error.into())),
+    }
+    let written =
+        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", process::id()));
+    written.map_err(unusable)?;
+    Ok(lock)
+}
+
+fn private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let metadata = fs::metadata(folder)?;
+    if metadata.uid() != geteuid().as_raw() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("it belongs to user {}, not to the one that Gatepost runs as", metadata.uid()),
+        ));
+    }
+    // Texts of messages are in it: nobody else's business, also where somebody made the folder beforehand.
+    if metadata.permissions().mode() & 0o777 != 0o700 {
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What the writer does now and then: erase texts from the write-ahead log, and drop messages that were kept long enough.
+
+use super::Options;
+use crate::message::{MessageId, State};
+use rusqlite::{Connection, params};
+use std::time::{Duration, Instant};
+
+/// A finished message's text is gone within a minute, from the write-ahead log too, which only a truncating checkpoint empties.
+const ERASE_EVERY: Duration = Duration::from_secs(20);
+
+/// How often messages are looked for that were kept long enough, and between two batches of them.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Messages looked at in one batch of pruning: a few milliseconds, so that no accept waits long.
+const PRUNE_BATCH: usize = 200;
+
+pub(super) struct Maintenance {
+    options: Options,
+    erase_at: Option<Instant>,
+    prune_at: Instant,
+    /// Where the present round of pruning stands.
+    pruned_up_to: [u8; 16],
+}
+
+impl Maintenance {
+    pub(super) fn new(options: Options) -> Self {
+        let now = Instant::now();
+        // At once after a start: an earlier process may have died before it could.
+        Self { options, erase_at: Some(now), prune_at: now, pruned_up_to: [0; 16] }
+    }
+
+    /// Content was deleted: it is still in the write-ahead log.
+    pub(super) fn erased(&mut self) {
+        self.erase_at.get_or_insert_with(|| Instant::now() + ERASE_EVERY);
+    }
+
+    pub(super) fn due_in(&self) -> Duration {
+        let due = self.erase_at.map_or(self.prune_at, |erase_at| erase_at.min(self.prune_at));
+        due.saturating_duration_since(Instant::now())
+    }
+
+    /// Does what is due.
+    pub(super) fn run(&mut self, connection: &mut Connection) {
+        let now = Instant::now();
+        if self.erase_at.is_some_and(|due| due <= now) {
+            // Busy while a read goes on, which is over in a moment: again soon then.
+            self.erase_at = if checkpoint(connection) { None } else { Some(now + Duration::from_secs(1)) };
+        }
+        if self.prune_at <= now {
+            self.prune_at = match self.prune(connection) {
+                Ok(true) => now + PRUNE_PAUSE,
+                Ok(false) => now + PRUNE_EVERY,
+                Err(error) => {
+                    tracing::warn!(%error, "old messages can't be removed now");
+                    now + PRUNE_EVERY
+                }
+            };
+        }
+    }
+
+    /// Before the database is closed.
+    pub(super) fn last(&mut self, connection: &mut Connection) {
+        if !checkpoint(connection) {
+            tracing::warn!("the write-ahead log was not emptied; the next start does it");
+        }
+    }
+
+    /// Removes a batch; whether there may be more.
+    fn prune(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+        let now = self.options.clock.now().as_millis();
+        let before = now.saturating_sub(i64::try_from(self.options.retain.as_millis()).unwrap_or(i64::MAX));
+        let transaction = connection.transaction()?;
+        // In the order of ids, which is that of acceptance: nothing accepted later than `before` can be old enough.
+        let candidates = transaction
+            .prepare_cached(
+                "SELECT s.id, s.state, s.updated_at, m.created_at FROM state s JOIN message m ON m.id = s.id
+                 WHERE s.id > ?1 ORDER BY s.id LIMIT ?2",
+            )?
+            .query_map(params![self.pruned_up_to, PRUNE_BATCH as i64], |row| {
+                Ok((
+                    row.get::<_, [u8; 16]>(0)?,
+                    row.get::<_, u8>(1)?,
+                    row.get::<_, i64>(2)?,
+                    row.get::<_, i64>(3)?,
+                ))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let whole = candidates.len() == PRUNE_BATCH;
+        let mut more = whole;
+        for (id, state, updated_at, created_at) in candidates {
+            if created_at >= before {
+                more = false;
+                break;
+            }
+            self.pruned_up_to = id;
+            if State::from_number(state).is_some_and(State::is_finished) && updated_at < before {
+                remove(&transaction, MessageId::from_bytes(id))?;
+            }
+        }
+        transaction.commit()?;
+        if !more {
+            self.pruned_up_to = [0; 16];
+        }
+        Ok(more)
+    }
+}
+
+fn remove(connection: &Connection, id: MessageId) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM event WHERE id = ?1",
+        "DELETE FROM attempt WHERE id = ?1",
+        "DELETE FROM state WHERE id = ?1",
+        "DELETE FROM message WHERE id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Moves the write-ahead log into the database and empties it; whether that went through.
+fn checkpoint(connection: &Connection) -> bool {
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    matches!(busy, Ok(0))
+}

@@ -1,0 +1,122 @@
+//! The tables, and how a database of an earlier version is brought to them.
+
+use super::OpenError;
+use rusqlite::{Connection, OpenFlags};
+use std::{path::Path, time::Duration};
+
+/// Each step leads from the version of its index to the next.
+const MIGRATIONS: &[&str] = &["
+    -- What never changes of a message, written once.
+    CREATE TABLE message (
+        id BLOB NOT NULL PRIMARY KEY,
+        recipient TEXT NOT NULL,
+        sender TEXT,
+        gateway TEXT NOT NULL,
+        tag TEXT,
+        priority INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        api_key TEXT
+    ) STRICT, WITHOUT ROWID;
+
+    -- What it says; deleted when it is finished.
+    CREATE TABLE content (
+        id BLOB NOT NULL PRIMARY KEY,
+        text TEXT NOT NULL,
+        title TEXT,
+        data TEXT
+    ) STRICT, WITHOUT ROWID;
+
+    -- Where it stands.
+    CREATE TABLE state (
+        id BLOB NOT NULL PRIMARY KEY,
+        state INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        reason INTEGER,
+        parts INTEGER NOT NULL DEFAULT 0,
+        provider_ids TEXT NOT NULL DEFAULT '[]'
+    ) STRICT, WITHOUT ROWID;
+
+    -- The queues: one row for each message that is not finished.
+    CREATE TABLE ready (
+        gateway TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (gateway, priority, due_at, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE attempt (
+        id BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        gateway TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        ended_at INTEGER NOT NULL,
+        outcome INTEGER NOT NULL,
+        code TEXT,
+        detail TEXT,
+        after_ms INTEGER,
+        parts INTEGER NOT NULL,
+        provider_ids TEXT NOT NULL,
+        PRIMARY KEY (id, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Every change of state, in the order in which they came.
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        state INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX event_of_message ON event (id, seq);
+
+    -- One row, written to prove that writing works.
+    CREATE TABLE proof (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+"];
+
+/// Opens the database for writing and brings it to the latest version.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let broken = |source| OpenError::Database { path: path.to_owned(), source };
+    let connection =
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(broken)?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+    if found > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    migrate(&connection, found).map_err(broken)?;
+    Ok(connection)
+}
+
+/// A connection for reading.
+pub(super) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: the WAL is fsynced at every commit, which is what an accepted message relies on.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted is overwritten: texts must not stay in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection, found: i64) -> rusqlite::Result<()> {
+    let from = usize::try_from(found).unwrap_or(0);
+    for (version, step) in MIGRATIONS.iter().enumerate().skip(from) {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;",
+            version + 1
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+use super::*;
+use crate::{
+    message::State,
+    store::conformance::{self, new_message, sent},
+};
+use std::{os::unix::fs::PermissionsExt as _, process::Command};
+
+const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
+const OPTIONS: Options =
+    Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
+
+fn raw(folder: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(folder.join("gatepost.db")).unwrap()
+}
+
+/// The bytes of the database and its write-ahead log.
+fn on_disk(folder: &Path) -> Vec<u8> {
+    ["gatepost.db", "gatepost.db-wal"]
+        .into_iter()
+        .flat_map(|name| std::fs::read(folder.join(name)).unwrap_or_default())
+        .collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_store_conforms() {
+    let root = tempfile::tempdir().unwrap();
+    let number = std::sync::atomic::AtomicU32::new(0);
+    conformance::all(|| {
+        let folder = root.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
+        EmbeddedStore::open(&folder, OPTIONS).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_reopening() {
+    let root = tempfile::tempdir().unwrap();
+    let (kept, done) = (new_message("one", "kept"), new_message("one", "done"));
+    let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
+    let store = EmbeddedStore::open(root.path(), options).unwrap();
+    store.insert(vec![kept.clone(), done.clone()]).await.unwrap();
+    store.finish(vec![sent(&done)]).await.unwrap();
+    store.close().await;
+
+    let store = EmbeddedStore::open(root.path(), options).unwrap();
+    assert_eq!(store.unfinished(), 1);
+    let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap();
+    assert_eq!(ready.iter().map(|ready| &ready.content).collect::<Vec<_>>(), [&kept.content]);
+    assert_eq!(store.message(done.id).await.unwrap().unwrap().state, State::Sent);
+}
+
+/// Not a test of its own: the process that the next one kills. Says how far it came, and never ends by itself.
+#[tokio::test]
+async fn child_that_inserts_until_it_is_killed() {
+    let Ok(folder) = std::env::var("GATEPOST_TEST_STORE_CHILD") else { return };
+    let store = EmbeddedStore::open(Path::new(&folder), OPTIONS).unwrap();
+    loop {
+        let new = new_message("one", "hello");
+        store.insert(vec![new.clone()]).await.unwrap();
+        println!("stored {}", new.id);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    use std::io::{BufRead as _, BufReader};
+    let root = tempfile::tempdir().unwrap();
+    let mut acknowledged = Vec::new();
+    for round in 1..=3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "store::embedded::tests::child_that_inserts_until_it_is_killed"])
+            .env("GATEPOST_TEST_STORE_CHILD", root.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ids = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("stored ").map(|id| id.parse::<MessageId>().unwrap()));
+        acknowledged.extend(ids.take(50 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it had written to the pipe before it died counts as acknowledged too.
+        let ids = lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("stored ")?.parse::<MessageId>().ok());
+        acknowledged.extend(ids);
+
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+            for id in &acknowledged {
+                assert!(store.message(*id).await.unwrap().is_some(), "{id} is lost");
+            }
+            store.close().await;
+        });
+        let check: String =
+            raw(root.path()).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+    }
+    assert!(acknowledged.len() >= 300, "{}", acknowledged.len());
+}
+
+#[tokio::test]
+async fn a_finished_text_is_nowhere_on_the_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let secret = "the-one-and-only-code-918273";
+    let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+    let new = new_message("one", secret);
+    store.insert(vec![new.clone()]).await.unwrap();
+    assert!(holds(&on_disk(root.path()), secret));
+    store.finish(vec![sent(&new)]).await.unwrap();
+    store.close().await;
+    assert!(!holds(&on_disk(root.path()), secret));
+}
+
+#[test]
+fn a_finished_text_leaves_the_write_ahead_log_while_the_host_runs() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path()).unwrap();
+    let secret = "the-one-and-only-code-918273";
+    let mut connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+    let mut maintenance = maintenance::Maintenance::new(OPTIONS);
+    maintenance.run(&mut connection);
+    let new = new_message("one", secret);
+    insert::insert(&connection, &new).unwrap();
+    assert!(finish::finish(&connection, &sent(&new)).unwrap());
+    maintenance.erased();
+    assert!(maintenance.due_in() <= Duration::from_secs(30), "within a minute, with room for a busy moment");
+    assert!(holds(&on_disk(root.path()), secret));
+    maintenance.last(&mut connection);
+    assert!(!holds(&on_disk(root.path()), secret));
+}
+
+#[test]
+fn a_second_host_is_refused_with_the_first_ones_process() {
+    let root = tempfile::tempdir().unwrap();
+    let _first = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+    let refused = EmbeddedStore::open(root.path(), OPTIONS).unwrap_err().to_string();
+    assert!(refused.contains(&format!("in use by process {}", std::process::id())), "{refused}");
+}
+
+#[test]
+fn the_folder_is_for_its_owner_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("open");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _store = EmbeddedStore::open(&folder, OPTIONS).unwrap();
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_database_of_a_later_version_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    raw(root.path()).pragma_update(None, "user_version", 99).unwrap();
+    let refused = EmbeddedStore::open(root.path(), OPTIONS).unwrap_err().to_string();
+    assert!(refused.contains("has version 99"), "{refused}");
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("gatepost.db");
+    std::fs::write(&file, "this is no database, and it is long enough to be told from one").unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let refused = EmbeddedStore::open(root.path(), OPTIONS).unwrap_err().to_string();
+    assert!(refused.contains("gatepost.db can't be opened"), "{refused}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(root.path(), Options { max_pages: Some(60), ..OPTIONS }).unwrap();
+    let mut stored = Vec::new();
+    let refused = loop {
+        let new = new_message("one", &"x".repeat(2000));
+        match store.insert(vec![new.clone()]).await {
+            Ok(()) => stored.push(new),
+            Err(error) => break error,
+        }
+        assert!(stored.len() < 1000);
+    };
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    assert_eq!(store.unfinished(), stored.len() as u64);
+    for new in &stored {
+        assert!(store.message(new.id).await.unwrap().is_some());
+    }
+    // Finishing frees pages, and then there is room again.
+    for new in &stored {
+        store.finish(vec![sent(new)]).await.unwrap();
+    }
+    store.insert(vec![new_message("one", "again")]).await.unwrap();
+}
+
+#[test]
+fn the_queue_is_read_along_its_key() {
+    let root = tempfile::tempdir().unwrap();
+    let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", reads::READY)).unwrap();
+    let plan = statement
+        .query_map(rusqlite::params!["one", 1, 0, 10], |row| row.get::<_, String>(3))
+        .unwrap()
+        .collect::<Result<Vec<_>, _>>()
+        .unwrap()
+        .join("\n");
+    assert!(plan.contains("SEARCH r USING PRIMARY KEY (gateway=? AND priority=? AND due_at<?)"), "{plan}");
+    assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn finished_messages_are_removed_when_their_time_has_passed() {
+    let root = tempfile::tempdir().unwrap();
+    let mut connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+    // Noon of the messages is long ago by the system's clock.
+    let (old, waiting) = (new_message("one", "old"), new_message("one", "waiting"));
+    let young = NewMessage { created_at: Clock::System.now(), ..new_message("one", "young") };
+    for new in [&old, &waiting, &young] {
+        insert::insert(&connection, new).unwrap();
+    }
+    finish::finish(&connection, &sent(&old)).unwrap();
+    let mut maintenance = maintenance::Maintenance::new(OPTIONS);
+    maintenance.run(&mut connection);
+    assert_eq!(reads::message(&connection, old.id).unwrap(), None);
+    assert!(reads::message(&connection, waiting.id).unwrap().is_some());
+    assert!(reads::message(&connection, young.id).unwrap().is_some());
+    let events: i64 = connection.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
+    assert_eq!(events, 2);
+}

@@ -1,0 +1,269 @@
+//! The one thread that writes: everything that waits goes into its next transaction.
+
+use super::{Options, finish, insert, maintenance::Maintenance, store_error};
+use crate::{
+    message::NewMessage,
+    store::{Finish, StoreError},
+};
+use rusqlite::{Connection, TransactionBehavior};
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+};
+use tokio::sync::oneshot;
+
+/// Requests that may wait for the disk. When so many do, the next is refused as busy.
+const WAITING: usize = 4096;
+
+/// Messages in one transaction, about: enough for the best rate, few enough that the last one's caller does not wait long.
+const GROUP: usize = 1024;
+
+type Done = oneshot::Sender<Result<(), StoreError>>;
+
+/// What the writer can be asked.
+pub(super) enum Request {
+    Insert { batch: Vec<NewMessage>, done: Done },
+    Finish { batch: Vec<Finish>, done: Done },
+    Prove { done: Done },
+    Close { done: oneshot::Sender<()> },
+}
+
+impl Request {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Insert { batch, .. } => batch.len(),
+            Self::Finish { batch, .. } => batch.len(),
+            Self::Prove { .. } | Self::Close { .. } => 1,
+        }
+    }
+}
+
+/// The way to the writer's thread. When it is dropped, the thread does what waits and ends.
+pub(super) struct Writer {
+    requests: SyncSender<Request>,
+    closed: AtomicBool,
+}
+
+impl Writer {
+    /// Starts the thread. It keeps the folder's `lock` until it has closed the database.
+    pub(super) fn start(
+        connection: Connection,
+        lock: File,
+        options: Options,
+        unfinished: Arc<AtomicU64>,
+    ) -> io::Result<Self> {
+        let (requests, waiting) = sync_channel(WAITING);
+        let maintenance = Maintenance::new(options);
+        let thread = Thread { connection, unfinished, maintenance, _lock: lock };
+        thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
+        Ok(Self { requests, closed: AtomicBool::new(false) })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn send(&self, request: Request) -> Result<(), StoreError> {
+        if self.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        })
+    }
+
+    /// Nothing is taken any more; `done` is answered, or dropped, when what waited is on disk and the database closed.
+    pub(super) fn close(&self, done: oneshot::Sender<()>) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let requests = self.requests.clone();
+        // The channel may be full: wait for room without holding up the caller's thread.
+        thread::spawn(move || requests.send(Request::Close { done }).unwrap_or_default());
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    unfinished: Arc<AtomicU64>,
+    maintenance: Maintenance,
+    _lock: File,
+}
+
+impl Thread {
+    fn run(mut self, waiting: &Receiver<Request>) {
+        let mut closing = None;
+        while closing.is_none() {
+            match waiting.recv_timeout(self.maintenance.due_in()) {
+                Ok(first) => closing = self.turn(first, waiting),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.maintenance.run(&mut self.connection);
+        }
+        // What was sent before the end of the channel was seen.
+        while let Ok(first) = waiting.try_recv() {
+            closing = self.turn(first, waiting).or(closing);
+        }
+        self.maintenance.last(&mut self.connection);
+        let Self { connection, _lock, .. } = self;
+        if let Err((_, error)) = connection.close() {
+            tracing::error!(%error, "the database was not closed in an orderly way; nothing accepted is lost");
+        }
+        drop(_lock);
+        if let Some(done) = closing {
+            done.send(()).unwrap_or_default();
+        }
+    }
+
+    /// Takes what waits besides `first` and commits it as one.
+    fn turn(&mut self, first: Request, waiting: &Receiver<Request>) -> Option<oneshot::Sender<()>> {
+        let mut closing = None;
+        let mut weight = first.weight();
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Close { done } => closing = Some(done),
+                request => group.push(request),
+            }
+            next = if weight < GROUP { waiting.try_recv().ok() } else { None };
+            weight += next.as_ref().map_or(0, Request::weight);
+        }
+        self.commit(group);
+        closing
+    }
+
+    fn commit(&mut self, group: Vec<Request>) {
+        match self.transaction(&group) {
+            Ok(change) => self.answer_all(group, change),
+            Err(error) if group.len() == 1 => {
+                for request in group {
+                    answer(request, Err(store_error(&error)));
+                }
+            }
+            // One that can't be stored must not sink the others.
+            Err(_) => {
+                for request in group {
+                    let result = self.transaction(std::slice::from_ref(&request));
+                    match result {
+                        Ok(change) => self.answer_all(vec![request], change),
+                        Err(error) => answer(request, Err(store_error(&error))),
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer_all(&mut self, group: Vec<Request>, change: Change) {
+        self.unfinished.fetch_add(change.added, Ordering::Relaxed);
+        self.unfinished.fetch_sub(change.removed, Ordering::Relaxed);
+        if change.removed > 0 {
+            self.maintenance.erased();
+        }
+        for request in group {
+            answer(request, Ok(()));
+        }
+    }
+
+    fn transaction(&mut self, group: &[Request]) -> rusqlite::Result<Change> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut change = Change::default();
+        for request in group {
+            match request {
+                Request::Insert { batch, .. } => {
+                    for message in batch {
+                        insert::insert(&transaction, message)?;
+                        change.added += 1;
+                    }
+                }
+                Request::Finish { batch, .. } => {
+                    for entry in batch {
+                        change.removed += u64::from(finish::finish(&transaction, entry)?);
+                    }
+                }
+                Request::Prove { .. } => {
+                    // Another value each time: a page that does not change would not be written.
+                    transaction
+                        .prepare_cached(
+                            "INSERT INTO proof (id, at) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET at = at + 1",
+                        )?
+                        .execute([])?;
+                }
+                Request::Close { .. } => {}
+            }
+        }
+        transaction.commit()?;
+        Ok(change)
+    }
+}
+
+#[derive(Default)]
+struct Change {
+    added: u64,
+    removed: u64,
+}
+
+fn answer(request: Request, result: Result<(), StoreError>) {
+    match request {
+        Request::Insert { done, .. } | Request::Finish { done, .. } | Request::Prove { done } => {
+            // Whoever asked may be gone: what was stored stays stored.
+            done.send(result).unwrap_or_default();
+        }
+        Request::Close { done } => done.send(()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        message::Clock,
+        store::{conformance::new_message, embedded::schema},
+    };
+    use std::time::Duration;
+
+    fn insert(batch: Vec<NewMessage>) -> (Request, oneshot::Receiver<Result<(), StoreError>>) {
+        let (done, wait) = oneshot::channel();
+        (Request::Insert { batch, done }, wait)
+    }
+
+    #[test]
+    fn what_waits_goes_into_one_transaction_and_a_bad_one_sinks_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+        let options = Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
+        let mut thread = Thread {
+            connection,
+            unfinished: Arc::default(),
+            maintenance: Maintenance::new(options),
+            _lock: File::open(root.path()).unwrap(),
+        };
+        let (requests, waiting) = sync_channel(WAITING);
+        let twice = new_message("one", "twice");
+        let mut waits = Vec::new();
+        for batch in [
+            vec![twice.clone()],
+            vec![new_message("one", "good")],
+            vec![twice],
+            vec![new_message("one", "good")],
+        ] {
+            let (request, wait) = insert(batch);
+            requests.try_send(request).map_err(|_| ()).unwrap();
+            waits.push(wait);
+        }
+        let first = waiting.recv().unwrap();
+        assert!(thread.turn(first, &waiting).is_none());
+        // One turn answered all of them.
+        let answers = waits.iter_mut().map(|wait| wait.try_recv().unwrap().is_ok()).collect::<Vec<_>>();
+        assert_eq!(answers, [true, true, false, true]);
+        assert_eq!(thread.unfinished.load(Ordering::Relaxed), 3);
+    }
+}
