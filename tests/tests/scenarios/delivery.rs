@@ -1,6 +1,7 @@
 //! A message goes the whole way: from a POST to what the script got.
 
 use gatepost_tests::{Host, Site, database, eventually, eventually::eventually_within};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
@@ -10,7 +11,7 @@ const TO: &str = "+491701234567";
 fn a_message_reaches_the_outbox_and_the_answer_says_sent() {
     let site = Site::new("");
     let host = Host::start(&site);
-    let message = json!({ "to": TO, "text": "Your code is 123456", "gateway": "outbox", "tag": "login" });
+    let message = json!({ "to": TO, "text": "Your code is 918273", "gateway": "outbox", "tag": "login" });
     let answer = host.post("/v1/messages?wait=10", &message);
 
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -34,10 +35,9 @@ fn a_message_reaches_the_outbox_and_the_answer_says_sent() {
         let time = time.as_str().unwrap();
         assert!(time.len() == "2026-01-01T12:00:00.000Z".len() && time.ends_with('Z'), "{time}");
     }
-    assert!(!answer.text.contains("123456\""), "a text is in no answer");
-    assert!(answer.headers.contains_key("location") || answer.status == 200);
+    assert!(!answer.text.contains("918273"), "a text is in no answer: {answer:?}");
 
-    assert_eq!(delivered(&site), [(TO.to_owned(), "Your code is 123456".to_owned())]);
+    assert_eq!(delivered(&site), [(TO.to_owned(), "Your code is 918273".to_owned())]);
     assert_eq!(host.message(&answer.id()), *sent);
 }
 
@@ -140,8 +140,11 @@ max_in_flight = 1
 SCRIPT = "gated"
 "#;
     let site = Site::new(gated);
-    // Says that it was started, then does not come back until the gate is opened.
-    site.add_script("gated", "#!/bin/sh\ntext=$(cat)\necho started >> ../started\ncat ../gate\nprintf '%s\\n' \"$text\" >> ../gated\n");
+    // Says which process it is, then does not go on until the gate is opened.
+    site.add_script(
+        "gated",
+        "#!/bin/sh\ntext=$(cat)\necho $$ >> ../started\nread -r _ < ../gate\nprintf '%s\\n' \"$text\" >> ../gated\n",
+    );
     let status = std::process::Command::new("mkfifo").arg(site.path().join("gate")).status().unwrap();
     assert!(status.success());
     let host = Host::start(&site);
@@ -151,8 +154,12 @@ SCRIPT = "gated"
         answer.id()
     };
     let ids = [send("one"), send("two"), send("three")];
-    eventually("the first script runs", || site.path().join("started").exists().then_some(()));
+    let script = eventually("the first script runs", || {
+        fs::read_to_string(site.path().join("started")).ok()?.lines().next()?.parse().ok()
+    });
     host.kill();
+    // Whether the script outlived the host is not what this is about; it must not outlive the test.
+    kill_process(Pid::from_raw(script).unwrap(), Signal::KILL).ok();
 
     fs::remove_file(site.path().join("gate")).unwrap();
     fs::write(site.path().join("gate"), "").unwrap();

@@ -16,7 +16,7 @@ SCRIPT = "gated"
 "#,
     );
     // Says that it was started, then does not come back until the gate is opened.
-    site.add_script("gated", "#!/bin/sh\necho \"$1\" >> ../started\ncat ../gate\ncat >> ../gated\n");
+    site.add_script("gated", "#!/bin/sh\necho \"$1\" >> ../started\nread -r _ < ../gate\ncat >> ../gated\n");
     let gate = site.path().join("gate");
     assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
 
