@@ -43,7 +43,7 @@ pub(crate) fn check() -> Result<()> {
     if !missing.is_empty() {
         bail!("{}", missing.join("\n"));
     }
-    println!("needed: nothing that is not there; nothing is installed");
+    println!("needed: all of it is there, nothing has to be installed");
     Ok(())
 }
 
