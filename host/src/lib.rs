@@ -2,9 +2,11 @@
 //!
 //! The modules stand in the order of a message's way; each uses only modules below it.
 
+pub mod accept;
 pub mod delivery;
 pub mod gateway;
 pub mod plugin;
 pub mod store;
+pub mod config;
 pub mod message;
 pub mod telemetry;

@@ -1,7 +1,17 @@
 //! The configuration file: TOML to typed, checked definitions, with file and line.
 
-use crate::message::Text;
-use gatepost_provider_api::{Definition, Problem};
+mod document;
+pub mod duration;
+mod gateways;
+mod load;
+mod reader;
+mod sections;
+
+pub use gateways::Places;
+pub use load::{ConfigProblems, LoadError};
+pub use reader::Environment;
+
+use gatepost_provider_api::Definition;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// A place in a configuration file.
@@ -85,7 +95,7 @@ pub struct Plugins {
 }
 
 /// `[gateways.NAME]`
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Gateway {
     /// Its name.
     pub name: String,
@@ -101,8 +111,10 @@ pub struct Gateway {
     pub max_in_flight: usize,
     /// What its provider gets, with references read; not yet checked against the provider's declaration.
     pub definition: Definition,
-    /// Where each of its keys stands.
-    pub places: Places,
+    /// Where its keys stand.
+    places: Places,
+    /// What its references led to.
+    referenced: Vec<String>,
 }
 
 /// `[[api_keys]]`
@@ -112,7 +124,7 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 over the key.
     pub sha256: [u8; 32],
-    /// What it may do; all of [`Scope::Send`] alone where nothing is said.
+    /// What it may do; [`Scope::Send`] alone where nothing is said.
     pub scopes: Vec<Scope>,
 }
 
@@ -128,3 +140,16 @@ pub enum Scope {
     /// Everything.
     Admin,
 }
+
+/// Shows no value of the definition: any may be a secret.
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("name", &self.name)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

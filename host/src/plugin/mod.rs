@@ -3,6 +3,8 @@
 //! A library goes [`Registry`] (which files) → `verify` (may this file be opened, as a private copy) → `loader` (is it a provider that
 //! fits) → [`Library`], from which [`Instance`]s are built, one a gateway. [`Handle`] is what the rest of the host sees of an instance.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod handle;
 mod host_api;
 mod instance;

@@ -1,0 +1,235 @@
+//! The members of a request, checked one by one, with every error collected. No error quotes a text.
+
+use crate::{
+    config::duration,
+    delivery::Delivery,
+    gateway::Gateway,
+    message::{Content, Priority, Recipient, Text},
+};
+use gatepost_provider_api::declaration::nearest;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// Longest recipient: registration tokens of devices have a few hundred characters and no stated bound.
+const LONGEST_TO: usize = 4096;
+
+/// Longest `from`, `tag` and `title`.
+const LONGEST_SHORT: usize = 256;
+
+/// The least and the most that a message's own `valid_for` may be.
+const VALID_FOR: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 86_400));
+
+/// All members that a message may have.
+const MEMBERS: [&str; 12] = [
+    "to",
+    "text",
+    "gateway",
+    "route",
+    "from",
+    "tag",
+    "priority",
+    "valid_for",
+    "send_at",
+    "data",
+    "title",
+    "callback_url",
+];
+
+/// One field of a request that can't be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON pointer to the field: `/to`. Empty for the whole.
+    pub pointer: String,
+    /// What is wrong and how to mend it. Never the text's own words.
+    pub detail: String,
+}
+
+pub(super) struct Fields<'a> {
+    members: &'a Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(body: &'a Value) -> Result<Self, Vec<FieldError>> {
+        let Value::Object(members) = body else {
+            let detail = format!("must be a JSON object, not {}", kind(body));
+            return Err(vec![FieldError { pointer: String::new(), detail }]);
+        };
+        let mut fields = Self { members, errors: Vec::new() };
+        for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
+            let mend = match nearest(name, MEMBERS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("a message has {}", MEMBERS.join(", ")),
+            };
+            fields.error(name, format!("unknown member; {mend}"));
+        }
+        Ok(fields)
+    }
+
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+
+    fn error(&mut self, name: &str, detail: impl Into<String>) {
+        // RFC 6901: in a pointer `~` and `/` are written so.
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        self.errors.push(FieldError { pointer, detail: detail.into() });
+    }
+
+    /// A string; `null` counts as absent.
+    fn string(&mut self, name: &str, number_hint: &str) -> Option<&'a str> {
+        match self.members.get(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            Value::Number(_) if !number_hint.is_empty() => {
+                self.error(name, format!("must be a string, not a number: {number_hint}"));
+                None
+            }
+            other => {
+                self.error(name, format!("must be a string, not {}", kind(other)));
+                None
+            }
+        }
+    }
+
+    fn given(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    pub(super) fn recipient(&mut self) -> Option<Recipient> {
+        if !self.given("to") {
+            self.error("to", "is missing: whom is the message for?");
+            return None;
+        }
+        let to = self.string("to", "put it in quotes, else leading zeros and the + get lost")?;
+        if to.trim().is_empty() {
+            self.error("to", "must not be empty");
+        } else if to.chars().count() > LONGEST_TO {
+            self.error("to", format!("must not be longer than {LONGEST_TO} characters"));
+        } else if to.chars().any(char::is_control) {
+            self.error("to", "must not contain control characters");
+        } else {
+            return Some(Recipient::new(to));
+        }
+        None
+    }
+
+    pub(super) fn content(&mut self) -> Option<Content> {
+        let before = self.errors.len();
+        let text = self.string("text", "put it in quotes, else leading zeros get lost");
+        let title = self.short_text("title").map(Text::new);
+        let data = self.members.get("data").filter(|data| !data.is_null());
+        if data.is_some_and(|data| !data.is_object()) {
+            self.error("data", "must be a JSON object");
+        }
+        // NUL has no place in any of the networks, and not every store can hold it.
+        if text.is_some_and(|text| text.contains('\0')) {
+            self.error("text", "must not contain a NUL character");
+        }
+        if data.is_none() && !self.errors.iter().any(|error| error.pointer == "/text") {
+            match text {
+                None => self.error("text", "is missing: what does the message say?"),
+                Some("") => self.error("text", "must not be empty"),
+                Some(_) => {}
+            }
+        }
+        let data = data.map(|data| Text::new(data.to_string()));
+        (self.errors.len() == before).then(|| Content {
+            text: Text::new(text.unwrap_or_default()),
+            title,
+            data,
+        })
+    }
+
+    pub(super) fn gateway<'d>(&mut self, delivery: &'d Delivery) -> Option<&'d Gateway> {
+        match (self.given("gateway"), self.given("route")) {
+            (true, true) => {
+                self.error("route", "`gateway` and `route` exclude each other: name one of them");
+                None
+            }
+            (false, true) => {
+                self.error("route", "routes are not available in this version: name a `gateway`");
+                None
+            }
+            (false, false) => {
+                self.error("gateway", "is missing: there is no default route, so name the gateway that the message is to go through");
+                None
+            }
+            (true, false) => {
+                let name = self.string("gateway", "")?;
+                let found = delivery.gateway(name);
+                if found.is_none() {
+                    let mend = match nearest(name, delivery.gateway_names()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "name one that the configuration defines".into(),
+                    };
+                    self.error("gateway", format!("there is no such gateway; {mend}"));
+                }
+                found
+            }
+        }
+    }
+
+    pub(super) fn short_text(&mut self, name: &str) -> Option<String> {
+        let text = self.string(name, "")?;
+        if text.chars().count() > LONGEST_SHORT {
+            self.error(name, format!("must not be longer than {LONGEST_SHORT} characters"));
+        } else if text.chars().any(char::is_control) {
+            self.error(name, "must not contain control characters");
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    pub(super) fn priority(&mut self) -> Option<Priority> {
+        let word = self.string("priority", "")?;
+        let priority = word.parse().ok();
+        if priority.is_none() {
+            self.error("priority", "must be \"high\", \"normal\" or \"low\"");
+        }
+        priority
+    }
+
+    pub(super) fn valid_for(&mut self) -> Option<Duration> {
+        let text = self.string("valid_for", duration::EXAMPLES)?;
+        match duration::parse(text) {
+            None => self.error("valid_for", format!("is no duration; {}", duration::EXAMPLES)),
+            Some(span) if span < VALID_FOR.0 || span > VALID_FOR.1 => {
+                self.error("valid_for", "must be at least 1 second and at most 7 days");
+            }
+            Some(span) => return Some(span),
+        }
+        None
+    }
+
+    pub(super) fn refuse_what_is_not_built(&mut self) {
+        if let Some(time) = self.string("send_at", "") {
+            match time.parse::<jiff::Timestamp>() {
+                Ok(_) => self.error("send_at", "is not available in this version; leave it out"),
+                Err(_) => self.error("send_at", "is no RFC 3339 time such as \"2026-01-01T12:00:00Z\""),
+            }
+        }
+        if self.string("callback_url", "").is_some() {
+            self.error(
+                "callback_url",
+                "its origin is not allowed: webhooks are not available in this version",
+            );
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,327 @@
+use super::*;
+use gatepost_provider_api::{Parameter, Problem, Section};
+use std::{fs, path::Path};
+
+const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+fn environment(name: &str) -> Option<String> {
+    (name == "CLICKATELL_PASSWORD").then(|| "s3cret".into())
+}
+
+fn load_in(folder: &Path, text: &str) -> Result<Config, LoadError> {
+    fs::write(folder.join("gatepost.toml"), text).unwrap();
+    Config::load(&folder.join("gatepost.toml"), &environment)
+}
+
+/// The problems of a file, without the folder before each.
+fn problems(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    match load_in(folder.path(), text) {
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            let prefix = format!("{}/gatepost.toml:", folder.path().display());
+            error
+                .to_string()
+                .lines()
+                .map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned())
+                .collect()
+        }
+    }
+}
+
+#[test]
+fn a_good_file_is_read_as_it_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "t0ken\n").unwrap();
+    let text = format!(
+        r#"
+[server]
+listen = "0.0.0.0:80"
+[store]
+path = "state"
+retain = "48h"
+max_queued = 1_000
+[plugins]
+dirs = ["/usr/lib/gatepost/providers", "mine"]
+isolation = "in-process"
+[plugins.pins]
+http = "sha256:{HASH}"
+[provider.script]
+directory = "scripts"
+isolation = "in-process"
+[gateways.clickatell]
+provider = "http"
+description = "main"
+valid_for = "2m"
+submit_timeout = "1500ms"
+max_in_flight = 3
+on_uncertain = "retry"
+[gateways.clickatell.parameters]
+URL = "https://user:pa55@api.example/"
+TIMEOUT = 1.50
+CHECK_SSL = true
+PARAMETER = {{ mode = "x", api_token = "inner" }}
+[gateways.clickatell.options]
+user = "YOU"
+password = {{ env = "CLICKATELL_PASSWORD" }}
+number = 1_000
+when = 2026-01-01
+[gateways.clickatell.headers]
+X-Token = {{ file = "token" }}
+[[api_keys]]
+name = "app"
+sha256 = "{HASH}"
+scopes = ["send", "read"]
+"#
+    );
+    let config = load_in(folder.path(), &text).unwrap();
+    assert_eq!(config.server.listen, "0.0.0.0:80".parse().unwrap());
+    assert_eq!(config.store.path, folder.path().join("state"));
+    assert_eq!((config.store.max_queued, config.store.retain.as_secs()), (1000, 48 * 3600));
+    assert_eq!(
+        config.plugins.dirs.as_deref(),
+        Some(&["/usr/lib/gatepost/providers".into(), folder.path().join("mine")][..])
+    );
+    assert_eq!(config.plugins.pins.as_ref().unwrap()["http"], HASH);
+    assert_eq!(config.api_keys[0].scopes, [Scope::Send, Scope::Read]);
+    assert_eq!(config.api_keys[0].sha256[..2], [0x9f, 0x86]);
+    let gateway = &config.gateways[0];
+    assert_eq!((gateway.valid_for.as_secs(), gateway.max_in_flight), (120, 3));
+    assert_eq!(gateway.submit_timeout, Some(Duration::from_millis(1500)));
+    let definition = &gateway.definition;
+    assert_eq!(definition.text("TIMEOUT"), Some("1.50"));
+    assert_eq!(definition.parameters["CHECK_SSL"], true);
+    let options =
+        definition.options.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
+    assert_eq!(
+        options.collect::<Vec<_>>(),
+        ["user=YOU", "password=s3cret", "number=1000", "when=2026-01-01"]
+    );
+    assert_eq!(definition.headers["X-Token"], "t0ken");
+    assert_eq!(gateway.secrets(None), ["inner", "pa55", "s3cret", "t0ken"]);
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn what_a_file_leaves_out_has_its_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        load_in(folder.path(), "[provider.script]\ndirectory = \"x\"\n[gateways.a]\nprovider = \"script\"")
+            .unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:8025".parse().unwrap());
+    assert_eq!(config.store.path, folder.path().join("data"));
+    assert_eq!(config.store.retain, Duration::from_secs(30 * 86_400));
+    assert_eq!((config.gateways[0].valid_for.as_secs(), config.gateways[0].max_in_flight), (600, 64));
+    assert_eq!(config.gateways[0].definition.setting("directory"), Some("x"));
+    assert!(config.warnings[0].to_string().contains("there is no API key"), "{:?}", config.warnings);
+}
+
+#[test]
+fn each_mistake_is_named_with_its_line_its_key_and_its_mend() {
+    let missing_env = "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { env = \"NOPE\" }";
+    let missing_file = "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { file = \"nope\" }";
+    let upper = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{}\"", HASH.to_uppercase());
+    let twice = format!(
+        "[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\n[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\""
+    );
+    let scope = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\nscopes = [\n\"send\",\n\"sned\"]");
+    let key_routes = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\nroutes = [\"x\"]");
+    let cases = [
+        ("listen = ", "1: TOML: "),
+        ("[server]\nlisten = \"a\"\nlisten = \"b\"", "3: TOML: "),
+        ("\n[sever]\n", "2: sever: unknown key; did you mean server?"),
+        ("[server]\nlistne = \"127.0.0.1:1\"", "2: server.listne: unknown key; did you mean listen?"),
+        ("[server]\nlisten = 8025", "2: server.listen: must be a string, not a number; write it in quotes"),
+        (
+            "[server]\nlisten = \"localhost\"",
+            "2: server.listen: \"localhost\" is no address with a port; write one such as",
+        ),
+        ("[server]\n\nlisten = \"0.0.0.0:8025\"", "3: server.listen: listens beyond this machine"),
+        (
+            "[server]\ntls = { cert = \"a\", key = \"b\" }",
+            "2: server.tls: not available in this version; remove it",
+        ),
+        ("server = 1", "1: server: must be a table, not a number; write it as [server]"),
+        ("[store]\nkind = \"postgres\"", "2: store.kind: \"postgres\" is not available in this version"),
+        ("[store]\nkind = \"sqlite\"", "2: store.kind: must be \"embedded\" or \"postgres\""),
+        ("[store]\nretain = \"1h\"", "2: store.retain: must be at least 1d and at most 3650d"),
+        ("[store]\nretain = \"30\"", "2: store.retain: \"30\" is no duration; write a number and a unit"),
+        ("[store]\nretain = 30", "2: store.retain: must be a string, not a number"),
+        ("[store]\nmax_queued = 0", "2: store.max_queued: must be a whole number from 1"),
+        ("[store]\nmax_queued = \"5\"", "2: store.max_queued: must be a whole number from 1"),
+        ("[store]\npath = \"\"", "2: store.path: must be a path"),
+        ("[plugins]\ndirs = \"/x\"", "2: plugins.dirs: must be a list, not a string; write it in [brackets]"),
+        ("[plugins]\ndirs = [\n\"/x\",\n5]", "4: plugins.dirs: must be a string, not a number"),
+        (
+            "[plugins]\nisolation = \"process\"",
+            "2: plugins.isolation: \"process\" is not available in this version",
+        ),
+        ("[plugins.pins]\nhttp = \"abc\"", "2: plugins.pins.http: is no pin; write \"sha256:\" and 64"),
+        (
+            "[provider.script]\nisolation = \"process\"",
+            "2: provider.script.isolation: \"process\" is not available",
+        ),
+        (
+            "[gateways.a]\ndescription = \"x\"",
+            "1: gateways.a.provider: required key is missing; name the provider",
+        ),
+        ("[gateways.\"a b\"]\nprovider = \"x\"", "1: gateways.a b: \"a b\" is no gateway name; use letters"),
+        (
+            "[gateways.a]\nproviderr = \"x\"\nprovider = \"x\"",
+            "2: gateways.a.providerr: unknown key; did you mean provider?",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\nvalid_for = \"0s\"",
+            "3: gateways.a.valid_for: must be at least 1s and at most 7d",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\nmax_in_flight = 0",
+            "3: gateways.a.max_in_flight: must be a whole number from 1",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\nrate = \"50/s\"",
+            "3: gateways.a.rate: not available in this version",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\nretry = { attempts = 5 }",
+            "3: gateways.a.retry: not available in this version",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\non_uncertain = \"fail\"",
+            "3: gateways.a.on_uncertain: \"fail\" is not available",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\noptions = 5",
+            "3: gateways.a.options: must be a table, not a number",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = [1]",
+            "4: gateways.a.options.p: must be one value, not a list",
+        ),
+        (
+            "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { a = 1 }",
+            "4: gateways.a.options.p: must be one value, not a table",
+        ),
+        (missing_env, "4: gateways.a.options.p: the environment variable NOPE is not set; set it"),
+        (missing_file, "4: gateways.a.options.p: the file "),
+        ("[routes.default]\ngateways = [\"a\"]", "1: routes: not available in this version"),
+        ("[webhooks]\nallow = []", "1: webhooks: not available in this version"),
+        ("[inbound]\nurl = \"x\"", "1: inbound: not available in this version"),
+        ("[[api_keys]]\nname = \"a\"", "1: api_keys.sha256: required key is missing; add the hash"),
+        (&upper, "3: api_keys.sha256: is no SHA-256; write the 64 lower-case hex digits"),
+        (&twice, "5: api_keys.name: there is another API key \"a\""),
+        (
+            &scope,
+            "6: api_keys.scopes: must be \"send\" or \"read\" or \"receipt\" or \"admin\"; did you mean \"send\"?",
+        ),
+        (&key_routes, "4: api_keys.routes: not available in this version"),
+        (
+            "[api_keys]\nname = \"a\"",
+            "1: api_keys: must be a list of tables, not a table; write [[api_keys]]",
+        ),
+        ("[smtp_servers.relay]\nport = 587", "1: smtp_servers.relay.host: required key is missing"),
+        (
+            "[smtp_servers.relay]\nhost = \"x\"\ntls = \"ssl\"",
+            "3: smtp_servers.relay.tls: must be \"starttls\" or",
+        ),
+    ];
+    for (text, expected) in cases {
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+        assert!(found[0].starts_with(expected), "{text}\n  {}\n  {expected}", found[0]);
+    }
+}
+
+#[test]
+fn a_file_with_ten_mistakes_reports_ten() {
+    let text = r#"
+[server]
+listen = 5
+tsl = 1
+[store]
+kind = "x"
+retain = "1m"
+max_queued = -1
+[plugins]
+dirs = 5
+[gateways.a]
+valid_for = "x"
+[gateways.b]
+provider = "x"
+max_in_flight = "1"
+colour = "red"
+"#;
+    let found = problems(text);
+    let lines = found
+        .iter()
+        .map(|line| line.split(':').next().unwrap().parse::<usize>().unwrap())
+        .collect::<Vec<_>>();
+    assert_eq!(lines, [3, 4, 6, 7, 8, 10, 11, 12, 15, 16], "{found:#?}");
+}
+
+#[test]
+fn gateway_files_are_read_in_their_order_and_know_their_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = folder.path().join("gateways.d");
+    fs::create_dir(&more).unwrap();
+    fs::write(more.join("b.toml"), "[gateways.b]\nprovider = \"x\"").unwrap();
+    fs::write(more.join("a.toml"), "[gateways.a]\nprovider = \"x\"").unwrap();
+    fs::write(more.join("a.toml~"), "garbage").unwrap();
+    fs::write(more.join(".a.toml"), "garbage").unwrap();
+    let config = load_in(folder.path(), "[gateways.main]\nprovider = \"x\"").unwrap();
+    let names = config.gateways.iter().map(|gateway| gateway.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names, ["main", "a", "b"]);
+    assert_eq!(config.gateways[1].definition.directory, more);
+
+    fs::write(more.join("c.toml"), "\n[gateways.main]\nprovider = \"x\"\n[server]\n").unwrap();
+    let error = load_in(folder.path(), "[gateways.main]\nprovider = \"x\"").unwrap_err().to_string();
+    assert!(error.contains("c.toml:2: gateways.main: this gateway is defined twice, first at "), "{error}");
+    assert!(error.contains("gatepost.toml:1; remove or rename"), "{error}");
+    assert!(error.contains("c.toml:4: server: does not belong into a file of gateways.d"), "{error}");
+}
+
+#[test]
+fn what_a_provider_finds_wrong_gets_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[provider.http]\nproxy = \"x\"\n[gateways.a]\nprovider = \"http\"\n[gateways.a.parameters]\nURL = \"x\"\n";
+    let config = load_in(folder.path(), text).unwrap();
+    let gateway = &config.gateways[0];
+    for (problem, expected) in [
+        (Problem::parameter("URL", "w", "m"), "6: gateways.a.parameters.URL: w; m"),
+        (Problem::parameter("MISSING", "w", "m"), "5: gateways.a.parameters.MISSING: w; m"),
+        (Problem::new(Section::Options, "x", "w", "m"), "3: gateways.a.options.x: w; m"),
+        (Problem::setting("proxy", "w", "m"), "2: provider.http.proxy: w; m"),
+        (Problem::new(Section::Definition, "", "w", "m"), "3: gateways.a: w; m"),
+    ] {
+        let found = gateway.problem(&problem).to_string();
+        assert!(found.ends_with(&format!("gatepost.toml:{expected}")), "{found}");
+    }
+    let found = gateway.provider_problem("w", "m").to_string();
+    assert!(found.ends_with("gatepost.toml:4: gateways.a.provider: w; m"), "{found}");
+    let declaration = gatepost_provider_api::Declaration::new("").parameter(Parameter::text("URL").secret());
+    assert_eq!(gateway.secrets(Some(&declaration)), ["x"]);
+}
+
+#[test]
+fn a_missing_file_says_so() {
+    let error = Config::load(Path::new("/nonexistent/gatepost.toml"), &environment).unwrap_err().to_string();
+    assert!(error.starts_with("/nonexistent/gatepost.toml: the configuration can't be read: "), "{error}");
+}
+
+#[test]
+fn no_file_makes_it_panic() {
+    let good = "[server]\nlisten = \"127.0.0.1:1\"\n[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { env = \"A\" }\n[[api_keys]]\nname = \"a\"\n";
+    let noise = ["", "\"", "[", "]]", "=", "{", "}", "\n", "\u{0}", "é", "0x", "'''", "#", ".", "1979-05-27"];
+    let folder = tempfile::tempdir().unwrap();
+    for (at, _) in good.char_indices() {
+        for word in noise {
+            let (before, after) = good.split_at(at);
+            // Both with the noise put in and with it in place of what stood there.
+            let rest = after.chars().skip(1).collect::<String>();
+            for text in [format!("{before}{word}{after}"), format!("{before}{word}{rest}")] {
+                drop(load_in(folder.path(), &text));
+            }
+        }
+    }
+}
