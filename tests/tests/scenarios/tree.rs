@@ -67,3 +67,19 @@ fn it_works_where_it_is_moved_to_without_flags() {
     let sent = command::run(command::clean(&link).args(direct), "");
     assert_eq!(sent.code, Some(0), "{sent:?}");
 }
+
+#[test]
+fn an_unknown_key_in_the_shipped_configuration_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let shipped = fs::read_to_string(tree::tree().join("etc/gatepost/gatepost.toml")).unwrap();
+    for (number, table) in shipped.lines().enumerate().filter(|(_, line)| line.starts_with('[')) {
+        let file = place.path().join("gatepost.toml");
+        fs::write(&file, shipped.replacen(table, &format!("{table}\nno_such_key = 1"), 1)).unwrap();
+        let mut serve = command::clean(&tree::binary());
+        let ended = command::run(serve.args(["serve", "--config"]).arg(&file), "");
+        assert_eq!(ended.code, Some(2), "{table}: {ended:?}");
+        let place = format!("{}:{}: ", file.display(), number + 2);
+        let named = |line: &str| line.starts_with(&place) && line.contains("no_such_key");
+        assert!(ended.output().lines().any(named), "{table}: {ended:?}");
+    }
+}
