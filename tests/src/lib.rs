@@ -1,1 +1,34 @@
-//! x
+//! What the end-to-end tests stand on: the real binary out of a staged tree, a configuration of its own for each test,
+//! provider libraries built the way a third party builds them.
+//!
+//! `cargo xtask test` stages the tree and sets these variables; a plain `cargo test` works as well.
+//!
+//! | variable | |
+//! |---|---|
+//! | `GATEPOST_TREE` | the staged tree to test; by default one is staged in the target folder |
+//! | `GATEPOST_SKIPPED` | file to which a test that can't run here appends its reason |
+//! | `GATEPOST_KILL_ROUNDS` | how often the host is killed and restarted; default 3 |
+//! | `GATEPOST_SEED` | repeats a run of the kill rounds; by default the clock chooses, and the seed is printed |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test ends by panicking"
+)]
+
+pub mod client;
+pub mod command;
+pub mod database;
+pub mod eventually;
+pub mod fixtures;
+pub mod host;
+pub mod site;
+pub mod skip;
+pub mod tree;
+
+pub use client::Answer;
+pub use command::{Ended, gatepost};
+pub use eventually::eventually;
+pub use host::Host;
+pub use site::Site;

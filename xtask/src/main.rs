@@ -1,1 +1,78 @@
-fn main() {}
+//! Builds, stages, runs and tests Gatepost: `cargo xtask --help`.
+
+mod bench;
+mod cargo;
+mod needs;
+mod run;
+mod stage;
+mod suite;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds, stages, runs and tests Gatepost")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build host and providers, stage them in target/run and serve on 127.0.0.1:8025.
+    Run {
+        /// Further arguments for `gatepost serve`, after `--`.
+        #[arg(last = true)]
+        serve: Vec<OsString>,
+    },
+    /// Run every test, unit to end-to-end.
+    Test {
+        /// Only tests whose name contains this.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+    },
+    /// Stage a relocatable tree: bin, lib, etc, share.
+    Dist {
+        /// Without optimisation: builds faster.
+        #[arg(long)]
+        debug: bool,
+        /// Where to; by default target/dist. What a former run staged there is replaced.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// The long versions of the tests, on a release build.
+    Soak {
+        /// How often the host is killed and restarted.
+        #[arg(long, default_value_t = suite::SOAK_KILL_ROUNDS)]
+        rounds: u32,
+    },
+    /// The benchmarks, with ratios measured in one run.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<()> {
+    let workspace = cargo::Workspace::find()?;
+    match task {
+        Task::Run { serve } => run::run(&workspace, &serve),
+        Task::Test { filter } => suite::test(&workspace, filter.as_deref()),
+        Task::Dist { debug, out } => {
+            let tree = out.unwrap_or_else(|| workspace.target.join("dist"));
+            stage::replace(&workspace, cargo::Profile::dev_if(debug), &tree)?;
+            println!("staged: {}", tree.display());
+            Ok(())
+        }
+        Task::Soak { rounds } => suite::soak(&workspace, rounds),
+        Task::Bench => bench::bench(&workspace),
+    }
+}

@@ -1,8 +1,8 @@
 //! From a message that is due to its outcome.
 //!
-//! Each gateway has a task of its own ([`actor`]): its queue in the store, a bounded piece of it in memory, the submits that are
-//! going on. An accept wakes it; nothing polls. What a submit came to is decided in [`verdict`], recorded, and told to whoever
-//! waits ([`hub`]).
+//! Each gateway has a task of its own (`actor`): its queue in the store, a bounded piece of it in memory, the submits that are
+//! going on. An accept wakes it; nothing polls. What a submit came to is decided in `verdict`, recorded, and told to whoever
+//! waits (`hub`).
 
 mod actor;
 mod hub;

@@ -1,0 +1,13 @@
+//! What an application and an operator see of a host with the providers that ship with it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends by panicking")]
+
+mod access;
+mod bad_input;
+mod configuration;
+mod delivery;
+mod providers;
+mod secrecy;
+mod send;
+mod shutdown;
+mod tree;

@@ -1,0 +1,25 @@
+//! `gatepost providers`: without a server, and without a flag in a tree of its own.
+
+use gatepost_tests::gatepost;
+
+#[test]
+fn it_lists_what_is_found_in_its_own_tree() {
+    let ended = gatepost(&["providers"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line =
+        ended.stdout.lines().find(|line| line.contains("script.so")).unwrap_or_else(|| panic!("{ended:?}"));
+    assert!(line.contains(env!("CARGO_PKG_VERSION")), "{line}");
+    assert!(line.contains("1.0"), "the provider API: {line}");
+}
+
+#[test]
+fn with_a_name_it_prints_the_parameter_table() {
+    let ended = gatepost(&["providers", "script"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for word in ["SCRIPT", "BACKGROUND", "REGEXP", "TIMEOUT", "directory", "30", "background"] {
+        assert!(ended.stdout.contains(word), "{word} in {}", ended.stdout);
+    }
+    let unknown = gatepost(&["providers", "scirpt"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.output().contains("script"), "the nearest name: {unknown:?}");
+}

@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: each benchmark prints a table of its own, with ratios against a limit of the same run.
+
+use crate::cargo::Workspace;
+use anyhow::{Context as _, Result, bail};
+
+const BENCHES: &[(&str, &str)] = &[("gatepost", "store"), ("gatepost-tests", "abi")];
+
+/// Runs them one after the other: two at once would measure each other.
+pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
+    for (package, bench) in BENCHES {
+        println!("\n== {bench}");
+        let status = workspace
+            .cargo()
+            .args(["bench", "--quiet", "--package", package, "--bench", bench])
+            .status()
+            .context("cannot run cargo bench")?;
+        if !status.success() {
+            bail!("the benchmark {bench} failed");
+        }
+    }
+    Ok(())
+}

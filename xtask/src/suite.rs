@@ -1,0 +1,136 @@
+//! `cargo xtask test` and `cargo xtask soak`: every runner, its own closing lines, and one summary.
+
+use crate::{
+    cargo::{Profile, Workspace},
+    needs, stage,
+};
+use anyhow::{Context as _, Result, bail};
+use std::{
+    env, fs,
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// How often `soak` kills the host.
+pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
+
+// Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
+const TREE: &str = "GATEPOST_TREE";
+const SKIPPED: &str = "GATEPOST_SKIPPED";
+const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
+
+/// If set, a test that was skipped is a failure.
+const STRICT: &str = "GATEPOST_TESTS_STRICT";
+/// Such a skip is no failure: there is nothing that could be installed for it.
+const PERMITTED: &str = "permitted: ";
+
+/// Runs every test.
+pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    needs::check()?;
+    let mut suite = Suite::prepare(workspace, Profile::Dev, "e2e")?;
+    suite.run("all tests", &["--workspace"], filter)?;
+    suite.close()
+}
+
+/// Runs the long versions on a release build.
+pub(crate) fn soak(workspace: &Workspace, rounds: u32) -> Result<()> {
+    needs::check()?;
+    let mut suite = Suite::prepare(workspace, Profile::Release, "soak")?;
+    suite.environment.push((KILL_ROUNDS, rounds.to_string().into()));
+    suite.run(
+        "kill rounds",
+        &["--package", "gatepost-tests", "--test", "durability", "--", "--nocapture"],
+        None,
+    )?;
+    suite.close()
+}
+
+struct Suite<'a> {
+    workspace: &'a Workspace,
+    environment: Vec<(&'static str, PathBuf)>,
+    skipped: PathBuf,
+    closing_lines: Vec<String>,
+    failed: Vec<&'static str>,
+}
+
+impl<'a> Suite<'a> {
+    fn prepare(workspace: &'a Workspace, profile: Profile, name: &str) -> Result<Self> {
+        let folder = workspace.target.join(name);
+        let (tree, skipped) = (folder.join("tree"), folder.join("skipped.txt"));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::write(&skipped, "").with_context(|| format!("cannot write {}", skipped.display()))?;
+        stage::replace(workspace, profile, &tree)?;
+        let environment = vec![(TREE, tree), (SKIPPED, skipped.clone())];
+        Ok(Self { workspace, environment, skipped, closing_lines: Vec::new(), failed: Vec::new() })
+    }
+
+    /// One `cargo test`; what fails is remembered, so that the others still run.
+    fn run(&mut self, what: &'static str, arguments: &[&str], filter: Option<&str>) -> Result<()> {
+        println!("\n== {what}");
+        let started = Instant::now();
+        let mut command = self.workspace.cargo();
+        command.arg("test").arg("--no-fail-fast").args(arguments).args(filter);
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        let (succeeded, lines) = run_and_collect(&mut command)?;
+        self.closing_lines.push(format!("{what}, {:.0} s:", started.elapsed().as_secs_f64()));
+        if lines.is_empty() {
+            bail!("{what}: no runner reported a result");
+        }
+        self.closing_lines.extend(lines);
+        if !succeeded {
+            self.failed.push(what);
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Result<()> {
+        println!("\n== summary");
+        for line in &self.closing_lines {
+            println!("{line}");
+        }
+        let skipped = skipped_tests(&self.skipped)?;
+        for reason in &skipped {
+            println!("SKIPPED {reason}");
+        }
+        let unexcused = skipped.iter().filter(|reason| !reason.starts_with(PERMITTED)).count();
+        if !self.failed.is_empty() {
+            bail!("failed: {}", self.failed.join(", "));
+        }
+        if unexcused > 0 && env::var_os(STRICT).is_some() {
+            bail!("{unexcused} tests were skipped, and {STRICT} is set");
+        }
+        println!("all tests passed");
+        Ok(())
+    }
+}
+
+/// Passes the command's output on, and keeps the runners' closing lines, each with its runner's name.
+fn run_and_collect(command: &mut Command) -> Result<(bool, Vec<String>)> {
+    // One pipe for both, since cargo names the runner on stderr and the runner reports on stdout.
+    let (output, input) = io::pipe().context("cannot make a pipe")?;
+    command.stdout(input.try_clone().context("cannot make a pipe")?).stderr(input);
+    let mut child = command.spawn().context("cannot run cargo test")?;
+    // The command holds the pipe's other end open, so that it would never run dry.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut closing, mut runner) = (Vec::new(), String::new());
+    for line in BufReader::new(output).lines() {
+        let line = line.context("cannot read the output of cargo test")?;
+        println!("{line}");
+        if let Some(name) =
+            ["Running ", "Doc-tests "].iter().find_map(|word| line.trim_start().strip_prefix(word))
+        {
+            runner = name.split(" (").next().unwrap_or(name).to_owned();
+        } else if line.starts_with("test result:") {
+            closing.push(format!("  {runner}: {line}"));
+        }
+    }
+    let status = child.wait().context("cannot wait for cargo test")?;
+    Ok((status.success(), closing))
+}
+
+fn skipped_tests(file: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
