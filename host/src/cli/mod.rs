@@ -52,7 +52,7 @@ enum Command {
     /// Run the host.
     Serve(Serve),
     /// Deliver one message now and print what became of it.
-    Send(send::Send),
+    Send(Box<send::Send>),
     /// List the providers that are found, or print what one of them takes.
     Providers(providers::Providers),
     /// Print shell completions.

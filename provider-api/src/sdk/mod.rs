@@ -44,7 +44,9 @@ mod guard;
 mod log;
 mod message;
 mod provider;
+pub mod regexp;
 mod runtime;
+pub mod template;
 mod wire;
 
 pub use context::{Context, DeliverError};

@@ -1,0 +1,80 @@
+//! How a script's end becomes an outcome.
+//!
+//! | end | outcome |
+//! |---|---|
+//! | exit 0 | accepted; the first line of stdout is the provider's id |
+//! | exit 75, `EX_TEMPFAIL` of sysexits.h | unavailable |
+//! | any other exit code | rejected, with the end of stderr |
+//! | killed by a signal or by the time limit | uncertain |
+//! | could not be started | misconfigured; for want of memory, processes or files: unavailable |
+
+use crate::client::{Ended, Exit};
+use gatepost_provider_api::{Accepted, SubmitError};
+use rustix::io::Errno;
+use std::io;
+
+const EX_TEMPFAIL: i32 = 75;
+
+/// Longest id, and how much of stderr is shown, in characters.
+const LONGEST_ID: usize = 256;
+const SHOWN: usize = 300;
+
+pub(crate) fn of(ended: &Ended, text: &str) -> Result<Accepted, SubmitError> {
+    let words = || end_of(&ended.stderr, text);
+    match ended.exit {
+        Exit::Code(0) => {
+            let stdout = String::from_utf8_lossy(&ended.stdout);
+            let id = stdout.lines().next().unwrap_or_default().trim();
+            let accepted = Accepted::new().code(0);
+            Ok(if id.is_empty() {
+                accepted
+            } else {
+                accepted.id(id.chars().take(LONGEST_ID).collect::<String>())
+            })
+        }
+        Exit::Code(EX_TEMPFAIL) => {
+            Err(SubmitError::unavailable(or(words(), "the script asks for a later try")).code(EX_TEMPFAIL))
+        }
+        Exit::Code(code) => {
+            Err(SubmitError::rejected(or(words(), &format!("the script ended with exit code {code}")))
+                .code(code))
+        }
+        Exit::Signal(signal) => {
+            Err(SubmitError::uncertain(format!("the script was killed by signal {signal}"))
+                .code(format!("signal {signal}")))
+        }
+        Exit::TimedOut(limit) => {
+            let detail = format!("the script took longer than {} s and was killed", limit.as_secs_f64());
+            Err(SubmitError::uncertain(detail).code("timeout"))
+        }
+    }
+}
+
+pub(crate) fn not_started(error: &io::Error) -> SubmitError {
+    let code = error.raw_os_error();
+    let passing = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY];
+    let detail = format!("the script can't be started: {error}");
+    let error = if passing.iter().any(|passing| Some(passing.raw_os_error()) == code) {
+        SubmitError::unavailable(detail)
+    } else {
+        SubmitError::misconfigured(detail)
+    };
+    match code {
+        Some(code) => error.code(code),
+        None => error,
+    }
+}
+
+fn or(words: String, otherwise: &str) -> String {
+    if words.is_empty() { otherwise.to_owned() } else { words }
+}
+
+/// The end of what the script complained of, without the message's text.
+fn end_of(stderr: &[u8], text: &str) -> String {
+    let words = String::from_utf8_lossy(stderr);
+    let words = words.trim();
+    // A text of a character or two stands in every line by chance; the host looks for codes as well.
+    let words = if text.trim().len() >= 4 { words.replace(text.trim(), "***") } else { words.to_owned() };
+    let skipped = words.chars().count().saturating_sub(SHOWN);
+    words.chars().skip(skipped).collect()
+}
