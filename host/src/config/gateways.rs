@@ -10,6 +10,7 @@ use gatepost_provider_api::{Declaration, Definition, Problem, Section, declarati
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -51,6 +52,7 @@ impl SectionPlaces {
 /// The settings of a provider as a whole.
 #[derive(Clone, Debug)]
 pub(super) struct ProviderSettings {
+    pub(super) directory: PathBuf,
     pub(super) settings: Map<String, Value>,
     pub(super) places: SectionPlaces,
 }
@@ -67,7 +69,10 @@ pub(super) fn providers(entry: &Entry<'_>, reader: &mut Reader<'_>) -> BTreeMap<
         let mut settings = reader.section(&table, true);
         settings.shift_remove("isolation");
         let places = SectionPlaces::of(&table, &entry.path);
-        found.insert(entry.name.to_owned(), ProviderSettings { settings, places });
+        found.insert(
+            entry.name.to_owned(),
+            ProviderSettings { directory: table.directory(), settings, places },
+        );
     }
     found
 }
@@ -139,6 +144,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
         options: section(Section::Options, "options", reader),
         headers: section(Section::Headers, "headers", reader),
         directory: table.directory(),
+        settings_directory: table.directory(),
         ..Definition::default()
     };
     let whole = (entry.path.clone(), entry.location.clone());
@@ -165,6 +171,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
 impl Gateway {
     pub(super) fn add_settings(&mut self, provider: &ProviderSettings) {
         self.definition.settings.clone_from(&provider.settings);
+        self.definition.settings_directory.clone_from(&provider.directory);
         self.places.sections.insert(Section::Settings, provider.places.clone());
     }
 

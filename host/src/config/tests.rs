@@ -114,6 +114,7 @@ fn what_a_file_leaves_out_has_its_default() {
     assert_eq!(config.store.retain, Duration::from_secs(30 * 86_400));
     assert_eq!((config.gateways[0].valid_for.as_secs(), config.gateways[0].max_in_flight), (600, 64));
     assert_eq!(config.gateways[0].definition.setting("directory"), Some("x"));
+    assert_eq!(config.gateways[0].definition.settings_directory, folder.path());
     assert!(config.warnings[0].to_string().contains("there is no API key"), "{:?}", config.warnings);
 }
 

@@ -1,7 +1,7 @@
 //! Providers that panic: the message gets its outcome, the host and the other messages notice nothing.
 
 use crate::{delivered, gateway};
-use gatepost_tests::{Host, Site, fixtures, gatepost};
+use gatepost_tests::{Host, Site, fixtures};
 
 const TO: &str = "+491701234567";
 
@@ -57,13 +57,20 @@ fn a_panic_in_drop_does_not_spoil_the_end() {
 }
 
 #[test]
-fn a_panic_in_create_is_an_error_of_that_gateway() {
+fn a_panic_in_create_takes_its_own_gateway_down_and_nothing_else() {
     let site = site_with(&["panic-in-create"]);
-    let ended = gatepost(&["serve", "--config", site.config().to_str().unwrap()]);
-    assert_eq!(ended.code, Some(2), "a configuration error, not an abort: {ended:?}");
-    let output = ended.output();
-    let place = format!("{}:", site.config().display());
-    let found = output.lines().find(|line| line.starts_with(&place) && line.contains("panic-in-create"));
-    let line = found.unwrap_or_else(|| panic!("no line for the gateway:\n{output}"));
-    assert!(line.contains("panicked"), "{line}");
+    let mut host = Host::start(&site);
+    let ready = host.get("/readyz");
+    assert_eq!(ready.body["gateways"]["panic-in-create"], "down", "{ready:?}");
+    assert_eq!(ready.body["gateways"]["outbox"], "up", "{ready:?}");
+    let answer = host.send_and_wait("panic-in-create", TO, "hello there");
+    answer.problem(502);
+    assert_eq!(answer.body["message"]["reason"], "misconfigured", "{answer:?}");
+    let detail = answer.body["message"]["attempts"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("panicked when it was created"), "{detail}");
+    assert_eq!(host.send_and_wait("outbox", TO, "all the same").status, 200);
+    assert!(host.is_running());
+    let log = host.log();
+    assert!(log.lines().any(|line| line.contains("panicked") && line.contains("\"courier\"")), "{log}");
+    assert_eq!(host.terminate().code(), Some(0));
 }

@@ -103,7 +103,7 @@ fn compile(pattern: &str, replacement: &str) -> Result<Regexp, String> {
 }
 
 /// Patterns that can match nothing and something at one place, and try nothing first.
-const EMPTY_FIRST: [&str; 4] = ["|a", "(|a)+", "x??", "b*?"];
+const EMPTY_FIRST: [&str; 5] = ["|a", "(|a)+", "x??", "b*?", r"(?=1)?\D?(1)*?"];
 
 /// What Python supports and this does not, and says so by name.
 const REFUSED: [&str; 4] =
