@@ -134,7 +134,8 @@ impl Handle for Instance {
         let submitted =
             std::panic::catch_unwind(AssertUnwindSafe(|| self.call(|provider| provider.submit(message))));
         async move {
-            // `protection` lives until the outcome is clean of the message's own text.
+            // The whole of it, so that it lives until the outcome is clean of the message's own text.
+            let protection = protection;
             let id = Some(protection.id);
             match submitted {
                 Ok(Some(submit)) => match AssertUnwindSafe(submit).catch_unwind().await {
