@@ -1,16 +1,17 @@
 //! A host: built from a configuration, run, drained with a deadline.
 
 use crate::{
-    accept::Acceptor,
+    accept::{Acceptor, Caller, Refusal},
     api::{self, Api},
     config::{Config, ConfigProblem, ConfigProblems},
     delivery::Delivery,
     gateway::{Gateway, GatewayState},
-    message::Clock,
+    message::{Clock, Message},
     plugin::{Broken, Instance, Registry, Standing},
     store::{
         Store, StoreError,
         embedded::{EmbeddedStore, OpenError, Options},
+        memory::MemoryStore,
     },
 };
 use gatepost_provider_api::Problem;
@@ -167,10 +168,7 @@ impl App {
         }
         let clock = Clock::System;
         let prepared = tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock)).await;
-        let (config, store, registry, gateways) = prepared.map_err(|error| StartError::Copies {
-            folder: PathBuf::new(),
-            source: io::Error::other(error),
-        })??;
+        let (config, store, registry, gateways) = prepared.map_err(task_failed)??;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
@@ -218,6 +216,58 @@ impl App {
             "stopped"
         );
     }
+}
+
+/// Why a message was not taken without a server.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// There is no host to take it.
+    #[error(transparent)]
+    Start(StartError),
+    /// The message itself.
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
+/// Delivers one message without server and store: returns it as it stands after its end, or after `wait`.
+///
+/// # Errors
+/// Why it was not taken.
+pub async fn send_once(
+    mut config: Config,
+    default_dirs: Vec<PathBuf>,
+    body: &serde_json::Value,
+    wait: Duration,
+) -> Result<Message, SendError> {
+    let wanted = body.get("gateway").and_then(serde_json::Value::as_str);
+    // The others are not needed, nor are their services to be contacted.
+    if config.gateways.iter().any(|gateway| Some(gateway.name.as_str()) == wanted) {
+        config.gateways.retain(|gateway| Some(gateway.name.as_str()) == wanted);
+    }
+    let prepared = tokio::task::spawn_blocking(move || {
+        let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
+        let folder = tempfile::tempdir().map_err(copies)?;
+        let registry = load_providers(&config, &default_dirs, folder.path())?;
+        build_gateways(&config, &registry).map_err(StartError::Config)
+    });
+    let start = SendError::Start;
+    let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
+    let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
+    let delivery = Delivery::start(store.clone(), gateways, clock)
+        .await
+        .map_err(|error| start(StartError::Store(error)))?;
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), clock, 1);
+    let accepted = acceptor.accept(body, &Caller::default(), true).await.map_err(SendError::Refused)?;
+    let ended = match accepted.finished {
+        Some(mut finished) => tokio::time::timeout(wait, finished.finished()).await.ok().flatten(),
+        None => None,
+    };
+    delivery.drain(Duration::ZERO).await;
+    Ok(ended.unwrap_or(accepted.message))
+}
+
+fn task_failed(error: tokio::task::JoinError) -> StartError {
+    StartError::Copies { folder: PathBuf::new(), source: io::Error::other(error) }
 }
 
 type Prepared = (Config, Arc<dyn Store>, Registry, Vec<Gateway>);

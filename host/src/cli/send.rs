@@ -2,11 +2,9 @@
 
 use super::{ConfigArgument, Ended, LogArguments, installation, report, serve::start_error};
 use crate::{
-    accept::{Acceptor, Caller, Refusal},
-    api, app,
-    delivery::Delivery,
-    message::Clock,
-    store::memory::MemoryStore,
+    accept::Refusal,
+    api,
+    app::{self, SendError},
 };
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
@@ -14,7 +12,6 @@ use std::{
     fs,
     io::{self, Read as _},
     path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 use tokio::runtime::Runtime;
@@ -173,57 +170,22 @@ fn mend(outcome: &str) -> &'static str {
 }
 
 async fn directly(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
-    let mut config = installation::load(&arguments.config)?;
-    // No other gateway is needed, nor its provider contacted.
-    if let Some(name) = &arguments.gateway
-        && config.gateways.iter().any(|gateway| gateway.name == *name)
-    {
-        config.gateways.retain(|gateway| gateway.name == *name);
-    }
-    let prepared = tokio::task::spawn_blocking(move || {
-        let copies = tempfile::tempdir().map_err(failed)?;
-        let registry = app::load_providers(&config, &installation::provider_dirs(), copies.path())
-            .map_err(|error| start_error(&error))?;
-        app::build_gateways(&config, &registry).map_err(|problems| {
-            report::problems(problems);
-            Ended::Wrong
-        })
-    });
-    let gateways = prepared.await.map_err(failed)??;
-    let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
-    let delivery = Delivery::start(store.clone(), gateways, clock).await.map_err(failed)?;
-    let acceptor = Acceptor::new(store, Arc::clone(&delivery), clock, 1);
-    let accepted =
-        acceptor.accept(body, &Caller::default(), true).await.map_err(|refusal| match refusal {
-            Refusal::Invalid(errors) => {
-                let given = arguments
-                    .gateway
-                    .as_deref()
-                    .map(|name| format!(" (--gateway {name})"))
-                    .unwrap_or_default();
-                for error in errors {
-                    let hint = if error.pointer == "/gateway" { given.as_str() } else { "" };
-                    report::error(format!(
-                        "{}{hint}: {}",
-                        error.pointer.trim_start_matches('/'),
-                        error.detail
-                    ));
-                }
-                Ended::Wrong
+    let config = installation::load(&arguments.config)?;
+    let wait = Duration::from_secs(arguments.wait);
+    match app::send_once(config, installation::provider_dirs(), body, wait).await {
+        Ok(message) => Ok(outcome(arguments, &api::as_json(&message))),
+        Err(SendError::Start(error)) => Err(start_error(&error)),
+        Err(SendError::Refused(Refusal::Invalid(errors))) => {
+            for error in errors {
+                let field = error.pointer.trim_start_matches('/');
+                let given = arguments.gateway.as_deref().filter(|_| field == "gateway");
+                let given = given.map(|name| format!(" {name}")).unwrap_or_default();
+                report::error(format!("{field}{given}: {}", error.detail));
             }
-            other => failed(other),
-        })?;
-    let message = accepted.message.clone();
-    let finished = match accepted.finished {
-        Some(mut finished) => tokio::time::timeout(Duration::from_secs(arguments.wait), finished.finished())
-            .await
-            .ok()
-            .flatten(),
-        None => None,
-    };
-    let ended = outcome(arguments, &api::as_json(&finished.unwrap_or(message)));
-    delivery.drain(Duration::ZERO).await;
-    Ok(ended)
+            Err(Ended::Wrong)
+        }
+        Err(SendError::Refused(refusal)) => Err(failed(refusal)),
+    }
 }
 
 async fn through_server(arguments: &Send, body: &Value) -> Result<Ended, Ended> {

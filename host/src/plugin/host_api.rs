@@ -15,7 +15,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
-use tracing::{Level, level_filters::LevelFilter};
+use tracing::{Dispatch, Level, dispatcher, level_filters::LevelFilter};
 
 /// The host, as one instance sees it. Belongs to the instance, never to a static: two hosts can run in one process.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub(super) struct Host {
     pub(super) provider: Arc<str>,
     pub(super) gateway: Arc<str>,
     pub(super) redaction: Arc<Redaction>,
+    /// Where the host that built the instance logs.
+    pub(super) log: Dispatch,
 }
 
 impl Host {
@@ -81,7 +83,7 @@ impl HostApi for Host {
     }
 
     fn log(&self, record: FfiLog<'_>) {
-        guarded(|| self.forward(&record)).unwrap_or_default();
+        guarded(|| dispatcher::with_default(&self.log, || self.forward(&record))).unwrap_or_default();
     }
 
     fn deliver(&self, event: FfiEvent) -> FfiFuture<FfiResult<()>> {

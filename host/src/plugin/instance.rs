@@ -60,16 +60,13 @@ impl Instance {
             provider: library.identity.name.as_str().into(),
             gateway: Arc::clone(&gateway),
             redaction: Arc::clone(&redaction),
+            log: tracing::dispatcher::get_default(Clone::clone),
         };
         let (creator, host) = (Arc::clone(library), host.into_box());
-        let current = tracing::dispatcher::get_default(Clone::clone);
         let created = within(BLOCKING_CALL, "create-provider", move || {
-            // The plugin's log events arrive on this thread, for the host's log.
-            tracing::dispatcher::with_default(&current, || {
-                let created = creator.create(json, host)?;
-                let total_timeout = created.provider.total_timeout().into_option();
-                Ok::<_, String>((created, total_timeout))
-            })
+            let created = creator.create(json, host)?;
+            let total_timeout = created.provider.total_timeout().into_option();
+            Ok::<_, String>((created, total_timeout))
         });
         let created = created.ok_or_else(|| {
             let what = format!("the provider did not come up within {} s", BLOCKING_CALL.as_secs());

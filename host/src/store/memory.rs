@@ -1,5 +1,5 @@
-//! A store in memory, for simulations: its futures are ready at once and it has no threads, so that a paused clock
-//! does not run ahead of it. It keeps every promise of [`Store`] but the disk's.
+//! A store in memory, for a message that is delivered without a server, and for simulations: its futures are ready at once and it
+//! has no threads, so that a paused clock does not run ahead of it. It keeps every promise of [`Store`] but the disk's.
 
 use super::{Finish, Place, Ready, Store, StoreError};
 use crate::message::{Content, Message, MessageId, NewMessage, Timestamp};

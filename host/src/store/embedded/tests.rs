@@ -13,9 +13,9 @@ fn raw(folder: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(folder.join("gatepost.db")).unwrap()
 }
 
-/// The bytes of the database and its write-ahead log.
+/// The bytes of the write-ahead log and the database; in this order, for a checkpoint moves them from the one to the other.
 fn on_disk(folder: &Path) -> Vec<u8> {
-    ["gatepost.db", "gatepost.db-wal"]
+    ["gatepost.db-wal", "gatepost.db"]
         .into_iter()
         .flat_map(|name| std::fs::read(folder.join(name)).unwrap_or_default())
         .collect()
