@@ -1,11 +1,13 @@
 //! The command line of `gatepost`, run to its end.
 
-use crate::tree;
+use crate::{eventually::DEADLINE, tree};
 use std::{
     env,
-    io::Write as _,
+    io::{Read, Write as _},
     path::Path,
     process::{Command, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 /// What a command that has ended left behind.
@@ -48,10 +50,29 @@ pub fn run(command: &mut Command, input: &str) -> Ended {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // One that does not read it may be gone by now: that is no concern of the test.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let (stdout, stderr) = (read_all(child.stdout.take().unwrap()), read_all(child.stderr.take().unwrap()));
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status);
+        }
+        if Instant::now() > deadline {
+            // One that goes on where it should have ended must not hold up the tests for ever.
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    let Some(status) = status else { panic!("{command:?} does not end:\n{stdout}{stderr}") };
+    Ended { code: status.code(), stdout, stderr }
+}
+
+fn read_all(mut output: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
