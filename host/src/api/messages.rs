@@ -15,11 +15,15 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The largest body.
 const LARGEST: usize = 1 << 20;
+
+/// How much of a larger one is read before it is refused.
+const DRAINED: usize = 8 << 20;
 
 /// How long a body may take to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,7 +39,14 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
         return Err(Problem::invalid_parameter("Idempotency-Key", detail));
     }
     must_be_json(request.headers())?;
-    let body = read(request.into_body()).await?;
+    let awaits_permission = request.headers().contains_key(header::EXPECT);
+    let body = request.into_body();
+    // Whoever asks before sending, or would send without end, is told at once.
+    let announced = axum::body::HttpBody::size_hint(&body).lower();
+    if announced > DRAINED as u64 || (announced > LARGEST as u64 && awaits_permission) {
+        return Err(too_large());
+    }
+    let body = read(body).await?;
     let body = serde_json::from_slice::<Value>(&body).map_err(|error| {
         // serde_json's own words may quote the body.
         let place = format!("it is no JSON at line {}, column {}", error.line(), error.column());
@@ -120,27 +131,36 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
         .detail("send it with `Content-Type: application/json`"))
 }
 
-async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
-    let too_large = || {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
-            .detail("a message has at most 1 MiB")
-    };
-    // What says itself that it is too large is not read at all.
-    if axum::body::HttpBody::size_hint(&body).lower() > LARGEST as u64 {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, LARGEST)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error))
-            if std::error::Error::source(&error)
-                .is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) =>
-        {
-            Err(too_large())
+/// Reads a body of at most 1 MiB. Of a larger one some more is read and dropped: a client that is still sending when the connection is
+/// closed sees a broken pipe in place of the answer.
+async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let collected = async {
+        let mut bytes = Vec::new();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            length += data.len();
+            if length > DRAINED {
+                break;
+            }
+            if length <= LARGEST {
+                bytes.extend_from_slice(&data);
+            }
         }
+        Ok::<_, axum::Error>((bytes, length))
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, collected).await {
+        Ok(Ok((bytes, length))) if length <= LARGEST => Ok(bytes),
+        Ok(Ok(_)) => Err(too_large()),
         Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read")
             .detail("it ended before its time")),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long")),
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
+        .detail("a message has at most 1 MiB")
 }
 
 fn json_response(status: StatusCode, message: &Message) -> Response {

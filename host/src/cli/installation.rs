@@ -21,7 +21,8 @@ pub(super) fn provider_dirs() -> Vec<PathBuf> {
 
 /// The configuration file that counts; `None` where nothing is said and there is none in any of the usual places.
 pub(super) fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
-    if let Some(file) = &argument.config {
+    // An empty variable is one that is not set.
+    if let Some(file) = argument.config.as_ref().filter(|file| !file.as_os_str().is_empty()) {
         return Some(file.clone());
     }
     usual_places().into_iter().find(|file| file.exists())

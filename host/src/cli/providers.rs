@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Providers) -> Ended {
 
 fn registry(arguments: &Providers) -> Result<Registry, Ended> {
     // Without any configuration the installation's own providers are there all the same.
-    let named = arguments.config.config.is_some() || installation::config_file(&arguments.config).is_some();
+    let named = installation::config_file(&arguments.config).is_some();
     let config = if named { Some(installation::load(&arguments.config)?) } else { None };
     let config = config.unwrap_or_else(Config::empty);
     let failed = |error: &dyn std::fmt::Display| {
