@@ -410,3 +410,119 @@ pub fn scalar_text(value: &Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::path::PathBuf;
+
+    fn declaration() -> Declaration {
+        Declaration::new("A test.")
+            .parameter(Parameter::text("URL").required().alias("url"))
+            .parameter(Parameter::yes_no("CHECK_SSL").default("yes"))
+            .parameter(Parameter::choice("HTTP_METHOD", &["GET", "POST"]).default("GET"))
+            .parameter(Parameter::seconds("TIMEOUT").default("3"))
+            .parameter(Parameter::integer("PORT", 1, 65_535))
+            .parameter(Parameter::path("CA_FILE"))
+            .parameter(Parameter::table("PARAMETER"))
+            .parameter(Parameter::choice("PASSWORD", &["a", "b"]))
+            .setting(Parameter::path("directory").default("/etc/x").alias("OLD_DIRECTORY"))
+            .allow_options()
+    }
+
+    fn definition(parameters: Value, options: Value) -> Definition {
+        let map = |value: Value| value.as_object().cloned().unwrap_or_default();
+        Definition {
+            gateway: "gw".into(),
+            parameters: map(parameters),
+            options: map(options),
+            directory: PathBuf::from("/conf/gateways.d"),
+            settings_directory: PathBuf::from("/conf"),
+            ..Definition::default()
+        }
+    }
+
+    #[test]
+    fn values_come_in_one_form_under_their_canonical_name() {
+        let parameters = json!({
+            "url": "https://x", "CHECK_SSL": false, "TIMEOUT": 1.5, "PORT": "25", "CA_FILE": "ca.pem", "PARAMETER": { "a": 1 },
+        });
+        let mut given = definition(parameters, json!({ "text": "{otp}" }));
+        given.settings.insert("OLD_DIRECTORY".into(), "scripts".into());
+        let checked = declaration().check(&given).unwrap();
+        assert_eq!(checked.text("URL"), Some("https://x"));
+        assert!(!checked.yes("CHECK_SSL"));
+        assert_eq!(checked.text("HTTP_METHOD"), Some("GET"));
+        assert_eq!(checked.seconds("TIMEOUT"), Some(std::time::Duration::from_millis(1500)));
+        assert_eq!(checked.integer("PORT"), Some(25));
+        assert_eq!(checked.text("CA_FILE"), Some("/conf/gateways.d/ca.pem"));
+        assert_eq!(checked.table("PARAMETER").map(Map::len), Some(1));
+        assert_eq!(checked.setting("directory"), Some("/conf/scripts"));
+        assert_eq!(checked.options, given.options);
+    }
+
+    #[test]
+    fn each_mistake_is_named_and_mended() {
+        for (change, key, fragment) in [
+            (json!({ "URL": null }), "URL", "must be one value"),
+            (
+                json!({ "CHECK_SSL": "True" }),
+                "CHECK_SSL",
+                "must be yes or no, not \"True\"; write \"yes\" or \"no\"",
+            ),
+            (json!({ "HTTP_METHOD": "post" }), "HTTP_METHOD", "not \"post\"; did you mean \"POST\"?"),
+            (json!({ "TIMEOUT": "0" }), "TIMEOUT", "more than 0"),
+            (json!({ "TIMEOUT": "nan" }), "TIMEOUT", "more than 0"),
+            (json!({ "PORT": 70_000 }), "PORT", "from 1 to 65535, not \"70000\""),
+            (json!({ "CA_FILE": "" }), "CA_FILE", "must not be empty"),
+            (json!({ "PARAMETER": "x" }), "PARAMETER", "must be a table"),
+            (json!({ "CHEK_SSL": "yes" }), "CHEK_SSL", "unknown key; did you mean CHECK_SSL?"),
+            (json!({ "url": "twice" }), "url", "URL and url are the same parameter"),
+        ] {
+            let mut parameters = json!({ "URL": "https://x" });
+            for (name, value) in change.as_object().unwrap() {
+                parameters[name] = value.clone();
+            }
+            let problems = declaration().check(&definition(parameters, json!({}))).unwrap_err();
+            assert_eq!((problems.len(), problems[0].key.as_str()), (1, key), "{change}: {problems:?}");
+            assert!(problems[0].to_string().contains(fragment), "{}", problems[0]);
+        }
+        let missing = declaration().check(&definition(json!({}), json!({}))).unwrap_err();
+        assert_eq!(missing[0].to_string(), "URL: required key is missing; add it");
+    }
+
+    #[test]
+    fn a_secret_stands_in_no_problem() {
+        let parameters = json!({ "URL": "x", "PASSWORD": "hunter2" });
+        let problems = declaration().check(&definition(parameters, json!({}))).unwrap_err();
+        assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
+        assert!(Parameter::text("my_ApiKey").is_secret() && !Parameter::text("USER").is_secret());
+    }
+
+    #[test]
+    fn options_and_headers_are_taken_where_they_are_allowed() {
+        let mut given = definition(json!({ "URL": "x" }), json!({ "URL": "y" }));
+        given.headers.insert("X-A".into(), "1".into());
+        let problems = declaration().check(&given).unwrap_err();
+        let found = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            found,
+            [
+                "X-A: this provider takes no headers; remove it",
+                "URL: URL is both a parameter and an option; remove one of the two"
+            ]
+        );
+        let strict = Declaration::new("").parameter(Parameter::text("URL"));
+        let problems = strict.check(&definition(json!({}), json!({ "URL": "y" }))).unwrap_err();
+        assert_eq!(problems[0].mend, "move it to `parameters`, as URL");
+    }
+
+    #[test]
+    fn a_declaration_of_a_later_version_is_understood_as_far_as_it_goes() {
+        let json =
+            r#"{"description": "x", "news": 1, "parameters": [{"name": "A", "kind": "colour", "hue": 3}]}"#;
+        let declaration: Declaration = serde_json::from_str(json).unwrap();
+        assert_eq!(declaration.parameters[0].kind, Kind::Text);
+    }
+}
