@@ -101,6 +101,14 @@ impl<'a> Suite<'a> {
         if unexcused > 0 && env::var_os(STRICT).is_some() {
             bail!("{unexcused} tests were skipped, and {STRICT} is set");
         }
+        if self
+            .closing_lines
+            .iter()
+            .filter(|line| line.contains("test result:"))
+            .all(|line| line.contains(" 0 passed"))
+        {
+            bail!("no test was run");
+        }
         println!("all tests passed");
         Ok(())
     }
