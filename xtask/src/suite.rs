@@ -101,6 +101,14 @@ impl<'a> Suite<'a> {
         if unexcused > 0 && env::var_os(STRICT).is_some() {
             bail!("{unexcused} tests were skipped, and {STRICT} is set");
         }
+        if self
+            .closing_lines
+            .iter()
+            .filter(|line| line.contains("test result:"))
+            .all(|line| line.contains(" 0 passed"))
+        {
+            bail!("no test was run");
+        }
         println!("all tests passed");
         Ok(())
     }
@@ -121,13 +129,21 @@ fn run_and_collect(command: &mut Command) -> Result<(bool, Vec<String>)> {
         if let Some(name) =
             ["Running ", "Doc-tests "].iter().find_map(|word| line.trim_start().strip_prefix(word))
         {
-            runner = name.split(" (").next().unwrap_or(name).to_owned();
+            runner = runner_name(name);
         } else if line.starts_with("test result:") {
             closing.push(format!("  {runner}: {line}"));
         }
     }
     let status = child.wait().context("cannot wait for cargo test")?;
     Ok((status.success(), closing))
+}
+
+/// `src/lib.rs of gatepost` out of `unittests src/lib.rs (target/debug/deps/gatepost-0123456789abcdef)`.
+fn runner_name(line: &str) -> String {
+    let Some((name, file)) = line.split_once(" (") else { return format!("documentation of {line}") };
+    let file = file.rsplit('/').next().unwrap_or(file);
+    let package = file.rsplit_once('-').map_or(file, |(package, _hash)| package);
+    format!("{} of {package}", name.trim_start_matches("unittests "))
 }
 
 fn skipped_tests(file: &Path) -> Result<Vec<String>> {
