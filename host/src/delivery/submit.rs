@@ -20,22 +20,21 @@ pub(super) async fn deliver(gateway: Gateway, ready: Ready, shared: Arc<Shared>)
     let id = ready.place.id;
     let now = shared.clock.now();
     let (created_at, attempts, to) = (ready.created_at, ready.attempts, ready.to.clone());
-    // The longest of all is the message's own; the gateway's counts only where the message says nothing, and then they are one.
-    let (finish, submitted) = if now >= ready.expires_at {
-        (Finish { id, state: State::Expired, at: now, attempt: None, reason: None }, 0)
+    // Shown as `sending` until its end is on disk.
+    let mut sending = None;
+    let finish = if now >= ready.expires_at {
+        Finish { id, state: State::Expired, at: now, attempt: None, reason: None }
     } else {
-        let _sending = shared.hub.sending(id, now);
+        sending = Some(shared.hub.sending(id, now));
         let outcome = submit(&gateway, ready).await;
         let ended_at = shared.clock.now();
         let (state, reason) = verdict::after(outcome.kind);
         let attempt = Attempt { gateway: gateway.name.to_string(), started_at: now, ended_at, outcome };
-        let finish = Finish { id, state, at: ended_at, attempt: Some(attempt), reason };
-        if record(&shared, &finish).await.is_err() {
-            return id;
-        }
-        (finish, 1)
+        Finish { id, state, at: ended_at, attempt: Some(attempt), reason }
     };
-    if finish.attempt.is_none() && record(&shared, &finish).await.is_err() {
+    let recorded = record(&shared, &finish).await;
+    drop(sending);
+    if recorded.is_err() {
         return id;
     }
     shared.hub.finished(&finish);
@@ -48,7 +47,7 @@ pub(super) async fn deliver(gateway: Gateway, ready: Ready, shared: Arc<Shared>)
         code = outcome.and_then(|outcome| outcome.code.as_deref()),
         detail = outcome.filter(|outcome| outcome.kind != OutcomeKind::Accepted).and_then(|outcome| outcome.detail.as_deref()),
         %to,
-        attempts = attempts + submitted,
+        attempts = attempts + u32::from(finish.attempt.is_some()),
         ms = u64::try_from(finish.at.since(created_at).as_millis()).unwrap_or(u64::MAX),
         "message finished"
     );
