@@ -1,20 +1,31 @@
 //! Connections: accepted, bounded, ended in an orderly way.
 
-use axum::Router;
+use axum::{Router, http::Request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 /// Connections at once. The next one waits to be accepted until another ends.
 const CONNECTIONS: usize = 8192;
 
 /// How long the head of a request may take to come: whoever sends it byte by byte holds a connection no longer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the first request of a connection may take to come. Hyper's own limit starts once it knows which HTTP is spoken: who
+/// says nothing at all would hold a connection for ever.
+const FIRST_REQUEST: Duration = Duration::from_secs(20);
 
 /// How long connections may take to end once everything is answered.
 const LINGER: Duration = Duration::from_secs(3);
@@ -47,12 +58,21 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let begun = CancellationToken::new();
+        let service = TowerToHyperService::new(Begins { router: router.clone(), begun: begun.clone() });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => Some(ended),
+                () = begun.cancelled() => Some(connection.await),
+                () = tokio::time::sleep(FIRST_REQUEST) => None,
+            };
+            match ended {
+                Some(Ok(())) => {}
+                Some(Err(error)) => tracing::debug!(%error, "a connection broke"),
+                None => tracing::debug!("a connection brought no request in time"),
             }
             drop(turn);
         });
@@ -65,6 +85,31 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     tokio::select! {
         () = graceful.shutdown() => {}
         () = overdue => tracing::warn!("connections were still open at the end"),
+    }
+}
+
+/// Says when the first request is there.
+#[derive(Clone)]
+struct Begins {
+    router: Router,
+    begun: CancellationToken,
+}
+
+impl<B> Service<Request<B>> for Begins
+where
+    Router: Service<Request<B>>,
+{
+    type Response = <Router as Service<Request<B>>>::Response;
+    type Error = <Router as Service<Request<B>>>::Error;
+    type Future = <Router as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request<B>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.begun.cancel();
+        self.router.call(request)
     }
 }
 

@@ -233,3 +233,37 @@ async fn a_head_that_does_not_come_ends_the_connection() {
     serving.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+/// Neither is there anybody to tell which HTTP is spoken, nor a head whose time runs.
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_is_ended() {
+    let host = Host::new(10, Vec::new()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let serving = tokio::spawn(serve(listener, host.router.clone(), stop.clone(), ended.clone()));
+    let openings: [&[u8]; 3] = [b"", b"PRI * HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"];
+    for opening in openings {
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(opening).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(25), silent.read_to_end(&mut answer)).await;
+        // A reset is an end too.
+        assert!(closed.is_ok(), "{}", String::from_utf8_lossy(opening));
+    }
+
+    let mut waits = TcpStream::connect(address).await.unwrap();
+    let body = json!({ "to": "+491701234567", "text": "hello", "gateway": "stuck" }).to_string();
+    let head = format!(
+        "POST /v1/messages?wait=25 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    waits.write_all((head + &body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    waits.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "a request that takes longer is answered: {answer}");
+    stop.cancel();
+    ended.cancel();
+    serving.await.unwrap();
+}
