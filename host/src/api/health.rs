@@ -8,11 +8,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Map, Value, json};
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::time::Instant;
+use std::time::Duration;
+use tokio::{sync::Mutex, time::Instant};
 
 /// How long an answer of the store counts: the proof is a write, and anybody may ask.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,13 +24,15 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    fn remembered(&self) -> Option<bool> {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.filter(|(at, _)| at.elapsed() < FRESH).map(|(_, writable)| writable)
-    }
-
-    fn remember(&self, writable: bool) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), writable));
+    /// The last answer if it is fresh, else that of `proof`. Whoever asks meanwhile waits for the same one.
+    async fn of(&self, proof: impl Future<Output = bool>) -> bool {
+        let mut last = self.last.lock().await;
+        if let Some((_, writable)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
+            return writable;
+        }
+        let writable = proof.await;
+        *last = Some((Instant::now(), writable));
+        writable
     }
 }
 
@@ -48,18 +47,14 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
     if acceptor.delivery().is_stopping() {
         return Err(Problem::stopping());
     }
-    let writable = match api.shared.readiness.remembered() {
-        Some(writable) => writable,
-        None => {
-            let proof = tokio::time::timeout(PROOF, acceptor.writable()).await;
-            if let Ok(Err(error)) = &proof {
-                tracing::error!(%error, "not ready: the store can't be written");
-            }
-            let writable = matches!(proof, Ok(Ok(())));
-            api.shared.readiness.remember(writable);
-            writable
+    let proof = async {
+        let proof = tokio::time::timeout(PROOF, acceptor.writable()).await;
+        if let Ok(Err(error)) = &proof {
+            tracing::error!(%error, "not ready: the store can't be written");
         }
+        matches!(proof, Ok(Ok(())))
     };
+    let writable = api.shared.readiness.of(proof).await;
     let states = acceptor.delivery().states();
     let states =
         states.into_iter().map(|(name, state)| (name, Value::from(state.as_str()))).collect::<Map<_, _>>();
@@ -69,4 +64,27 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
             .member("gateways", states));
     }
     Ok(Json(json!({ "status": "ready", "gateways": states })).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_ask_at_once_cost_one_proof() {
+        let (readiness, proofs) = (Readiness::default(), Cell::new(0));
+        let ask = || {
+            readiness.of(async {
+                proofs.set(proofs.get() + 1);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                true
+            })
+        };
+        let answers = futures_util::future::join_all((0..50).map(|_| ask())).await;
+        assert_eq!((answers, proofs.get()), (vec![true; 50], 1));
+        tokio::time::advance(FRESH).await;
+        assert!(ask().await);
+        assert_eq!(proofs.get(), 2);
+    }
 }
