@@ -39,13 +39,15 @@ impl Access {
         if !self.keys.is_empty() {
             return Ok(());
         }
+        let hosts = request.headers().get_all(header::HOST).iter().count();
         let authority = request
             .uri()
             .authority()
             .cloned()
             .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
         match authority {
-            Some(authority) if is_loopback(authority.host()) => Ok(()),
+            // Of two, which one counts depends on who reads them.
+            Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
             _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
                 "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
             )),

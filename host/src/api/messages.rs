@@ -11,8 +11,8 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Path, Request, State as Extract},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{Path, Request, State as Extract, rejection::PathRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use http_body_util::BodyExt as _;
@@ -46,13 +46,10 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
     if announced > DRAINED as u64 || (announced > LARGEST as u64 && awaits_permission) {
         return Err(too_large());
     }
-    let body = read(body).await?;
-    let body = serde_json::from_slice::<Value>(&body).map_err(|error| {
-        // serde_json's own words may quote the body.
-        let place = format!("it is no JSON at line {}, column {}", error.line(), error.column());
-        Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read").detail(place)
-    })?;
+    let body = parse(&read(body).await?)?;
     let accepted = api.shared.acceptor.accept(&body, &identity.caller(), wait.is_some()).await?;
+    // Whoever waits needs the text no longer, and there may be thousands of them.
+    drop(body);
     let id = accepted.message.id;
     let mut response = answer(&api, accepted, wait).await;
     let headers = response.headers_mut();
@@ -109,13 +106,16 @@ fn not_delivered(message: &Message) -> Problem {
 /// `GET /v1/messages/{id}`
 pub(super) async fn show(
     Extract(api): Extract<Api>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let identity = api.shared.access.identify(&headers)?;
     identity.must_see_some()?;
+    wait::no_parameters(&uri)?;
     // What somebody may not see is not there for them.
     let missing = || Problem::new(StatusCode::NOT_FOUND, "no-such-message", "There is no such message");
+    let Path(id) = id.map_err(|_| missing())?;
     let id = id.parse().map_err(|_| missing())?;
     let message = api.shared.acceptor.message(id).await?.filter(|message| identity.may_see(message));
     Ok(json_response(StatusCode::OK, &message.ok_or_else(missing)?))
@@ -156,6 +156,14 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
             .detail("it ended before its time")),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long")),
     }
+}
+
+fn parse(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        // serde_json's own words may quote the body.
+        let place = format!("it is no JSON at line {}, column {}", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read").detail(place)
+    })
 }
 
 fn too_large() -> Problem {

@@ -21,13 +21,14 @@ pub(super) struct Wait {
 /// A query that can't be taken. A preference that can't be is ignored, as RFC 7240 section 2 has it.
 pub(super) fn wanted(uri: &Uri, headers: &HeaderMap) -> Result<Option<Wait>, Problem> {
     let mut wanted = None;
-    let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| Problem::invalid_parameter("query", "can't be read"))?;
-    for (name, value) in &query.0 {
+    for (name, value) in &parameters(uri)? {
         if name != "wait" {
             return Err(Problem::invalid_parameter(name, "unknown parameter; there is `wait`"));
         }
-        let seconds = value.parse::<u64>().ok().filter(|seconds| *seconds <= LONGEST);
+        if wanted.is_some() {
+            return Err(Problem::invalid_parameter("wait", "is given twice"));
+        }
+        let seconds = whole(value).filter(|seconds| *seconds <= LONGEST);
         let seconds =
             seconds.ok_or_else(|| Problem::invalid_parameter("wait", "must be whole seconds, at most 60"))?;
         wanted = Some(Wait { span: Duration::from_secs(seconds), preferred: false });
@@ -36,17 +37,52 @@ pub(super) fn wanted(uri: &Uri, headers: &HeaderMap) -> Result<Option<Wait>, Pro
         return Ok(wanted);
     }
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = preferences.flat_map(|value| value.split(','));
+    let mut preferences = preferences.flat_map(|value| unquoted(value, ','));
     Ok(preferences.find_map(preference).map(|span| Wait { span, preferred: true }))
+}
+
+/// For what takes no parameters.
+///
+/// # Errors
+/// It has one.
+pub(super) fn no_parameters(uri: &Uri) -> Result<(), Problem> {
+    match parameters(uri)?.first() {
+        None => Ok(()),
+        Some((name, _)) => Err(Problem::invalid_parameter(name, "unknown parameter; there is none here")),
+    }
+}
+
+fn parameters(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+    Ok(query.map_err(|_| Problem::invalid_parameter("query", "can't be read"))?.0)
+}
+
+/// Digits alone: `parse` would take a sign too.
+fn whole(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The parts between separators that don't stand within a quoted string (RFC 9110 section 5.6.4).
+fn unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |found: char| {
+        match found {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => return found == separator && !quoted,
+        }
+        false
+    })
 }
 
 fn preference(text: &str) -> Option<Duration> {
     // Parameters of a preference come after `;`: `wait` has none.
-    let (name, value) = text.split(';').next()?.split_once('=')?;
+    let (name, value) = unquoted(text, ';').next()?.split_once('=')?;
     if !name.trim().eq_ignore_ascii_case("wait") {
         return None;
     }
-    let seconds = value.trim().trim_matches('"').parse::<u64>().ok()?;
+    let seconds = whole(value.trim().trim_matches('"'))?;
     Some(Duration::from_secs(seconds.min(LONGEST)))
 }
 
@@ -69,6 +105,9 @@ mod tests {
         assert_eq!(prefer(&["return=minimal", "wait=7", "wait=9"]), Some(7));
         assert_eq!(prefer(&["wait=3600"]), Some(60));
         assert_eq!(prefer(&["wait=soon"]), None);
+        assert_eq!(prefer(&["wait=+5"]), None);
+        assert_eq!(prefer(&[r#"note="a, wait=3""#]), None);
+        assert_eq!(prefer(&[r#"note="a\", wait=3; ", wait=4"#]), Some(4));
         assert_eq!(prefer(&[]), None);
     }
 
@@ -77,7 +116,16 @@ mod tests {
         let of = |query: &'static str| wanted(&Uri::from_static(query), &HeaderMap::new());
         assert_eq!(of("/v1/messages?wait=60").unwrap().unwrap().span.as_secs(), 60);
         assert_eq!(of("/v1/messages").unwrap(), None);
-        for bad in ["/?wait=61", "/?wait=-1", "/?wait=", "/?wait=1.5", "/?wiat=1", "/?wait=1&key=x"] {
+        for bad in [
+            "/?wait=61",
+            "/?wait=-1",
+            "/?wait=",
+            "/?wait=1.5",
+            "/?wiat=1",
+            "/?wait=1&key=x",
+            "/?wait=%2B1",
+            "/?wait=1&wait=2",
+        ] {
             assert!(of(bad).is_err(), "{bad}");
         }
     }
