@@ -2,11 +2,18 @@
 
 use super::{Cli, Ended};
 use clap::CommandFactory as _;
+use clap_complete::Generator as _;
 use std::io;
 
 pub(super) fn completions(shell: clap_complete::Shell) -> Ended {
-    clap_complete::generate(shell, &mut Cli::command(), "gatepost", &mut io::stdout());
-    Ended::Well
+    let mut command = Cli::command();
+    command.set_bin_name("gatepost");
+    command.build();
+    // `clap_complete::generate` panics where stdout can't be written.
+    match shell.try_generate(&command, &mut io::stdout()) {
+        Ok(()) => Ended::Well,
+        Err(_) => Ended::Failed,
+    }
 }
 
 pub(super) fn man() -> Ended {

@@ -6,7 +6,7 @@ use crate::{
     api,
     app::{self, SendError},
 };
-use reqwest::{StatusCode, Url};
+use reqwest::{StatusCode, Url, header::HeaderValue, redirect::Policy};
 use serde_json::{Map, Value};
 use std::{
     fs,
@@ -47,7 +47,7 @@ pub(super) struct Send {
     wait: u64,
     /// The running host.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8025", conflicts_with = "direct")]
-    server: Url,
+    server: String,
     /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
     #[arg(long, value_name = "FILE", conflicts_with = "direct")]
     api_key_file: Option<PathBuf>,
@@ -64,6 +64,20 @@ pub(super) struct Send {
     /// The text; `-` reads it from stdin, without the line break at its end.
     #[arg(allow_hyphen_values = true)]
     text: String,
+}
+
+/// Nothing of a wrong one is repeated, since a password may stand in it: that is why clap, which quotes what it refuses, does not
+/// parse it.
+fn server(text: &str) -> Result<Url, String> {
+    const SUCH: &str = "write one such as http://127.0.0.1:8025";
+    let url = text.parse::<Url>().map_err(|error| format!("{error}; {SUCH}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("it does not start with http:// or https://; {SUCH}"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a name or a password, which every user of this machine can read; put the key into GATEPOST_API_KEY, or name a file with --api-key-file".into());
+    }
+    Ok(url)
 }
 
 pub(super) fn run(arguments: &Send) -> Ended {
@@ -189,12 +203,13 @@ async fn directly(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
 }
 
 async fn through_server(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
-    let server = &arguments.server;
-    let mut url = server.join("/v1/messages").map_err(|error| {
-        wrong(format!("--server {server}: {error}; write one such as http://127.0.0.1:8025"))
-    })?;
+    let server = &server(&arguments.server).map_err(|why| wrong(format!("--server: {why}")))?;
+    let mut url = server.join("/v1/messages").map_err(failed)?;
     url.query_pairs_mut().append_pair("wait", &arguments.wait.to_string());
-    let mut client = reqwest::Client::builder().timeout(Duration::from_secs(arguments.wait) + GRACE);
+    // Elsewhere is not where the text was meant to go.
+    let mut client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .timeout(Duration::from_secs(arguments.wait) + GRACE);
     if is_loopback(&url) {
         // A proxy elsewhere can't reach this machine's own address.
         client = client.no_proxy();
@@ -247,6 +262,12 @@ fn refused(arguments: &Send, status: StatusCode, answer: &Value) -> Ended {
 }
 
 fn unreachable(server: &Url, error: &reqwest::Error) -> Ended {
+    if !error.is_connect() && !error.is_builder() {
+        return failed(format!(
+            "no answer from {server}: {}; the message may have been accepted: ask the recipient before you send it again",
+            chain(error)
+        ));
+    }
     failed(format!("{server} can't be reached: {}; does `gatepost serve` run there?", chain(error)))
 }
 
@@ -271,5 +292,31 @@ fn api_key(arguments: &Send) -> Result<Option<String>, Ended> {
         })?),
         None => std::env::var("GATEPOST_API_KEY").ok(),
     };
-    Ok(key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()))
+    let key = key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    if key.as_ref().is_some_and(|key| HeaderValue::try_from(key.as_str()).is_err()) {
+        return Err(wrong("the API key has a line break or control character in it; give the key alone"));
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_an_http_address_without_a_password() {
+        for good in ["http://127.0.0.1:8025", "https://sms.example", "http://[::1]:8025/"] {
+            assert!(server(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "localhost:8025",
+            "ftp://sms.example",
+            "http://",
+            "http://a:hunter2@sms.example",
+            "http://hunter2@x",
+        ] {
+            let why = server(bad).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! `gatepost send`, through a running host and without one.
 
 use gatepost_tests::{Ended, Host, Site, command, gatepost, tree};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+};
 
 const TO: &str = "+491701234567";
 
@@ -89,4 +93,45 @@ fn nobody_there_is_not_sent() {
     let ended = send(&["--server", "http://127.0.0.1:9"], &["--gateway", "outbox", "hello"], "");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.output().contains("127.0.0.1:9"), "{ended:?}");
+}
+
+#[test]
+fn a_password_in_the_address_is_refused_and_not_repeated() {
+    for server in
+        ["http://app:hunter2@127.0.0.1:9", "ftp://app:hunter2@127.0.0.1", "http://app:hunter2@127.0.0.1:x"]
+    {
+        let ended = send(&["--server", server], &["--gateway", "outbox", "hello"], "");
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(!ended.output().contains("hunter2"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_redirect_does_not_take_the_text_elsewhere() {
+    let (first, elsewhere) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    elsewhere.set_nonblocking(true).unwrap();
+    let target = elsewhere.local_addr().unwrap();
+    let url = format!("http://{}", first.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = first.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part).unwrap();
+            assert_ne!(read, 0, "it ended early");
+            request.extend_from_slice(&part[..read]);
+        }
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{target}/v1/messages\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let ended = send(&["--server", &url], &["--gateway", "outbox", "hello"], "");
+    answering.join().unwrap();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.output().contains("307"), "{ended:?}");
+    let nobody = elsewhere.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }
