@@ -319,7 +319,7 @@ impl Declaration {
         }
         // The seed's rule: "the fixed parameters and the options can not have the same name".
         for key in definition.options.keys().filter(|_| self.options_allowed) {
-            if definition.parameters.contains_key(key) {
+            if definition.parameters.get(key).is_some_and(is_filled) {
                 let what = format!("{key} is both a parameter and an option");
                 problems.push(Problem::new(Section::Options, key, what, "remove one of the two"));
             }
@@ -399,6 +399,11 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn name_is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["PASSWORD", "SECRET", "TOKEN", "APIKEY", "AUTHORIZATION"].iter().any(|word| name.contains(word))
+}
+
+/// An empty text is a parameter that is not filled in.
+fn is_filled(value: &Value) -> bool {
+    value.as_str() != Some("")
 }
 
 /// The text that a scalar stands for: `5` and `"5"` mean the same. `None` for tables, lists and null.

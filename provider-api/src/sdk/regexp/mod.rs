@@ -3,8 +3,11 @@
 //! # Source
 //! Python 3.12, "re — Regular expression operations"; its parser, `Lib/re/_parser.py`.
 
+mod finder;
 mod pattern;
 mod replacement;
+
+pub use finder::Finder;
 
 use super::message::SubmitError;
 use crate::Problem;
