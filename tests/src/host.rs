@@ -27,8 +27,18 @@ impl Host {
         Self::start_with(site, &tree::binary(), &[])
     }
 
+    /// Starts the host of the staged tree with these variables in its environment and waits until it is ready.
+    pub fn start_in(site: &Site, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(site, &tree::binary(), &[], environment)
+    }
+
     /// Starts the host `binary` with further arguments and waits until it is ready.
     pub fn start_with(site: &Site, binary: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(site, binary, arguments, &[])
+    }
+
+    /// Both.
+    pub fn spawn(site: &Site, binary: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = site.path().join(format!("log-{}.txt", COUNT.fetch_add(1, Ordering::Relaxed)));
         let output = File::create(&log).unwrap();
@@ -38,6 +48,7 @@ impl Host {
             .arg(site.config())
             .args(["--log-format", "json"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)

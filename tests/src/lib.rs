@@ -23,6 +23,7 @@ pub mod database;
 pub mod eventually;
 pub mod fixtures;
 pub mod host;
+pub mod peers;
 pub mod site;
 pub mod skip;
 pub mod tree;

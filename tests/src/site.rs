@@ -89,6 +89,13 @@ SCRIPT = "outbox"
         path
     }
 
+    /// Puts a file of gateways into `gateways.d`.
+    pub fn add_gateways(&self, name: &str, text: &str) {
+        let folder = self.path().join("gateways.d");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    }
+
     /// What the script of the gateway `outbox` has written so far.
     pub fn outbox(&self) -> String {
         fs::read_to_string(self.path().join("outbox.txt")).unwrap_or_default()

@@ -8,6 +8,9 @@ use url::Url;
 /// All but RFC 3986's unreserved characters: what every server decodes to the same.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The longest address that the HTTP library takes, in bytes.
+const LONGEST: usize = 65_534;
+
 /// How the URL's path writes the tags once it is parsed.
 const PARSED_TAGS: [(&str, &str); 2] = [("%7Bphone%7D", "{phone}"), ("%7Botp%7D", "{otp}")];
 
@@ -98,6 +101,13 @@ impl Target {
         url.set_path(&path);
         if self.query.is_some() || !query.is_empty() {
             url.set_query(Some(&query));
+        }
+        if url.as_str().len() > LONGEST {
+            let detail = format!(
+                "the address would be too long: {} bytes of at most {LONGEST}; POST has no such bound",
+                url.as_str().len()
+            );
+            return Err(SubmitError::rejected(detail));
         }
         Ok(url)
     }

@@ -1,0 +1,120 @@
+//! A server that breaks the rules, as no real one can be told to.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Listens on 127.0.0.1 until it is dropped.
+#[derive(Debug)]
+pub struct Misbehaving {
+    /// Where.
+    pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    stopped: Arc<AtomicBool>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+/// The connection of one request that has been read.
+#[derive(Debug)]
+pub struct Connection<'c> {
+    stream: TcpStream,
+    stopped: &'c AtomicBool,
+}
+
+impl Misbehaving {
+    /// Reads each request to the end of its head, then does `what`.
+    pub fn start(what: impl Fn(&mut Connection<'_>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, end, what) = (Arc::clone(&connections), Arc::clone(&stopped), Arc::new(what));
+        let accepting = thread::spawn(move || {
+            let mut serving = Vec::new();
+            for stream in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    break;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let (end, what) = (Arc::clone(&end), Arc::clone(&what));
+                let stream = stream.unwrap();
+                serving.push(thread::spawn(move || {
+                    let mut connection = Connection { stream, stopped: &end };
+                    if connection.read_head() {
+                        what(&mut connection);
+                    }
+                }));
+            }
+            for thread in serving {
+                thread.join().unwrap();
+            }
+        });
+        Self { address, connections, stopped, accepting: Some(accepting) }
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Misbehaving {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the listener.
+        drop(TcpStream::connect(self.address));
+        let ended = self.accepting.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            ended.unwrap().unwrap();
+        }
+    }
+}
+
+impl Connection<'_> {
+    fn read_head(&mut self) -> bool {
+        self.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            match self.stream.read(&mut byte) {
+                Ok(0) => return false,
+                Ok(_) => head.extend(byte),
+                Err(_) if self.stopped.load(Ordering::SeqCst) => return false,
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    /// Writes; false once the other side is gone.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Writes the same again and again, `pause` between two, until the other side is gone.
+    pub fn keep_writing(&mut self, bytes: &[u8], pause: Duration) {
+        while !self.stopped.load(Ordering::SeqCst) && self.write(bytes) {
+            thread::sleep(pause);
+        }
+    }
+
+    /// Says nothing until the other side is gone.
+    pub fn hang(&mut self) {
+        let mut rest = [0; 1024];
+        while !self.stopped.load(Ordering::SeqCst) {
+            if let Ok(0) = self.stream.read(&mut rest) {
+                break;
+            }
+        }
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(&mut self) {
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
+    }
+}

@@ -1,0 +1,14 @@
+//! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
+
+pub mod certificates;
+pub mod misbehaving;
+pub mod nginx;
+pub mod process;
+pub mod proxy;
+
+use std::net::TcpListener;
+
+/// A port that nobody listens on at the moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

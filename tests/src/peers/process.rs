@@ -1,0 +1,53 @@
+//! A program that runs beside a test.
+
+use crate::eventually;
+use std::{
+    fs::{self, File},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// Killed when it is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Process {
+    /// Starts a program and waits until something accepts connections at `address`. What it says goes to the file `output`.
+    pub fn start(command: &mut Command, address: SocketAddr, output: &Path) -> Self {
+        let file = File::create(output).unwrap();
+        let program = command.get_program().to_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("cannot run {}: {error}; `cargo xtask test` installs it", program.display())
+            });
+        let mut process = Self { child, output: output.to_owned() };
+        eventually(&format!("{} listens", program.display()), || {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                panic!("{} ended at once, {status}:\n{}", program.display(), process.output());
+            }
+            TcpStream::connect(address).ok()
+        });
+        process
+    }
+
+    /// What it has said so far.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

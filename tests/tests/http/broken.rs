@@ -1,0 +1,135 @@
+//! Servers that drip, hang, reset or talk nonsense: every submit ends within TIMEOUT, with the right outcome.
+
+use super::{TEXT, TO, refused, sent};
+use gatepost_tests::{
+    Host, Site,
+    peers::misbehaving::{Connection, Misbehaving},
+};
+use std::time::{Duration, Instant};
+
+/// TIMEOUT of every gateway here, and what the host and a busy machine may add to it.
+const TIMEOUT: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(4);
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+
+fn site(servers: &[(&str, &Misbehaving, &str)]) -> Site {
+    let gateways = servers.iter().map(|(name, server, more)| {
+        format!(
+            "[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"http://{}/\"\nTIMEOUT = 1\n{more}\n",
+            server.address
+        )
+    });
+    Site::new(&gateways.collect::<String>())
+}
+
+fn outcome_of(host: &Host, gateway: &str) -> (String, String) {
+    let started = Instant::now();
+    let (outcome, _, detail) = refused(host, gateway, TO, TEXT);
+    assert!(started.elapsed() < TIMEOUT + SLACK, "{gateway} took {:?}", started.elapsed());
+    (outcome, detail)
+}
+
+#[test]
+fn what_may_have_been_sent_is_uncertain() {
+    let serve = |what: fn(&mut Connection<'_>)| Misbehaving::start(what);
+    let silent = serve(|connection| connection.hang());
+    let dripping_head = serve(|connection| connection.keep_writing(b"H", Duration::from_millis(50)));
+    let dripping_headers = serve(|connection| {
+        connection.write("HTTP/1.1 200 OK\r\n");
+        connection.keep_writing(b"X-A: b\r\n", Duration::from_millis(50));
+    });
+    let dripping_body = serve(|connection| {
+        connection.write(HEAD);
+        connection.keep_writing(b".", Duration::from_millis(50));
+    });
+    let cut_body = serve(|connection| {
+        connection.write(HEAD);
+        connection.write("half");
+    });
+    let closing = serve(|_| {});
+    let resetting = serve(|connection| connection.reset());
+    let reset_in_body = serve(|connection| {
+        connection.write(HEAD);
+        connection.reset();
+    });
+    let garbage = serve(|connection| {
+        connection.write("\u{0}\u{1}not HTTP at all\r\n\r\n");
+    });
+    let endless_head = serve(|connection| {
+        connection.write("HTTP/1.1 200 OK\r\n");
+        connection.keep_writing(&[b'x'; 65536], Duration::ZERO);
+    });
+    let servers = [
+        ("silent", &silent, ""),
+        ("dripping-head", &dripping_head, ""),
+        ("dripping-headers", &dripping_headers, ""),
+        ("dripping-body", &dripping_body, ""),
+        ("cut-body", &cut_body, ""),
+        ("closing", &closing, ""),
+        ("resetting", &resetting, ""),
+        ("reset-in-body", &reset_in_body, ""),
+        ("garbage", &garbage, ""),
+        ("endless-head", &endless_head, ""),
+    ];
+    let site = site(&servers);
+    let host = Host::start(&site);
+    for (name, server, _) in servers {
+        let (outcome, detail) = outcome_of(&host, name);
+        assert_eq!(outcome, "uncertain", "{name}: {detail}");
+        assert_eq!(server.connections(), 1, "{name}: nothing is sent twice");
+    }
+}
+
+#[test]
+fn an_endless_answer_is_judged_by_its_beginning() {
+    let endless = || {
+        Misbehaving::start(|connection| {
+            connection.write("HTTP/1.1 200 OK\r\n\r\nID: 77\n");
+            connection.keep_writing(&[b'x'; 8192], Duration::ZERO);
+        })
+    };
+    let (found, missing) = (endless(), endless());
+    let servers = [
+        ("found", &found, "RETURN_SUCCESS = \"ID\"\nID_REGEXP = 'ID: (\\d+)'"),
+        ("missing", &missing, "RETURN_SUCCESS = \"fine\""),
+    ];
+    let site = site(&servers);
+    let host = Host::start(&site);
+    let started = Instant::now();
+    assert_eq!(sent(&host, "found").body["provider_ids"], serde_json::json!(["77"]));
+    assert!(started.elapsed() < TIMEOUT + SLACK);
+    let (outcome, detail) = outcome_of(&host, "missing");
+    assert_eq!(outcome, "rejected", "{detail}");
+}
+
+#[test]
+fn an_error_status_counts_even_if_its_body_does_not_end() {
+    let refusing = Misbehaving::start(|connection| {
+        connection.write("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 1000\r\n\r\ncome later");
+        connection.hang();
+    });
+    let site = site(&[("refusing", &refusing, "")]);
+    let host = Host::start(&site);
+    let (outcome, detail) = outcome_of(&host, "refusing");
+    assert_eq!(outcome, "unavailable", "{detail}");
+    assert!(detail.contains("come later"), "{detail}");
+}
+
+#[test]
+fn a_server_that_takes_no_connection_is_unavailable() {
+    // A listener whose queue is full: connecting hangs.
+    let listener =
+        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address: std::net::SocketAddr = rustix::net::getsockname(&listener).unwrap().try_into().unwrap();
+    let _full: Vec<_> =
+        (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))).collect();
+    let site = Site::new(&format!(
+        "[gateways.full]\nprovider = \"http\"\n[gateways.full.parameters]\nURL = \"http://{address}/\"\nTIMEOUT = 1\n"
+    ));
+    let host = Host::start(&site);
+    let (outcome, detail) = outcome_of(&host, "full");
+    assert_eq!(outcome, "unavailable", "{detail}");
+}
