@@ -5,7 +5,7 @@
 //! | exit 0 | accepted; the first line of stdout is the provider's id |
 //! | exit 75, `EX_TEMPFAIL` of sysexits.h | unavailable |
 //! | any other exit code | rejected, with the end of stderr |
-//! | killed by a signal or by the time limit | uncertain |
+//! | killed by a signal or by the time limit, or its end got lost | uncertain |
 //! | could not be started | misconfigured; for want of memory, processes or files: unavailable |
 
 use crate::client::{Ended, Exit};
@@ -48,6 +48,11 @@ pub(crate) fn of(ended: &Ended, text: &str) -> Result<Accepted, SubmitError> {
             Err(SubmitError::uncertain(detail).code("timeout"))
         }
     }
+}
+
+/// It was started, so it may have sent the message.
+pub(crate) fn lost(error: &io::Error) -> SubmitError {
+    SubmitError::uncertain(format!("the end of the script can't be learnt: {error}"))
 }
 
 pub(crate) fn not_started(error: &io::Error) -> SubmitError {
