@@ -6,7 +6,7 @@
 //! | exit 75, `EX_TEMPFAIL` of sysexits.h | unavailable |
 //! | any other exit code | rejected, with the end of stderr |
 //! | killed by a signal or by the time limit, or its end got lost | uncertain |
-//! | could not be started | misconfigured; for want of memory, processes or files: unavailable |
+//! | could not be started | misconfigured; for want of memory, processes or files: unavailable; too long an argument: rejected |
 
 use crate::client::{Ended, Exit};
 use gatepost_provider_api::{Accepted, SubmitError};
@@ -61,6 +61,9 @@ pub(crate) fn not_started(error: &io::Error) -> SubmitError {
     let detail = format!("the script can't be started: {error}");
     let error = if passing.iter().any(|passing| Some(passing.raw_os_error()) == code) {
         SubmitError::unavailable(detail)
+    } else if code == Some(Errno::TOOBIG.raw_os_error()) {
+        // The phone number is the one argument: another message may fit.
+        SubmitError::rejected(detail)
     } else {
         SubmitError::misconfigured(detail)
     };
@@ -82,4 +85,22 @@ fn end_of(stderr: &[u8], text: &str) -> String {
     let words = if text.trim().len() >= 4 { words.replace(text.trim(), "***") } else { words.to_owned() };
     let skipped = words.chars().count().saturating_sub(SHOWN);
     words.chars().skip(skipped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_provider_api::Verdict;
+
+    #[test]
+    fn what_can_not_be_started_has_its_outcome() {
+        for (errno, verdict) in [
+            (Errno::TOOBIG, Verdict::Rejected),
+            (Errno::AGAIN, Verdict::Unavailable),
+            (Errno::NOENT, Verdict::Misconfigured),
+        ] {
+            let error = not_started(&io::Error::from_raw_os_error(errno.raw_os_error()));
+            assert_eq!(error.verdict, verdict, "{error}");
+        }
+    }
 }
