@@ -21,8 +21,9 @@ use std::{
     time::Duration,
 };
 
-/// What is kept of stdout, from its beginning, and of stderr, from its end; the rest is read and dropped.
-const KEPT: usize = 64 << 10;
+/// What is kept of stdout, from its beginning, and of stderr, from its end, beyond the length of the text: an echo of it can
+/// be told only if it is there as a whole. The rest is read and dropped.
+const KEPT: usize = 4 << 10;
 
 /// How long output may still come after the script has ended: something that it started may hold the pipe open for ever.
 const LEFTOVER: Duration = Duration::from_millis(200);
@@ -60,12 +61,13 @@ pub(crate) async fn run(request: &Request, limit: Duration) -> Result<Ended, Sub
         .map_err(|error| outcome::not_started(&error))?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
+    let most = request.text.len() + KEPT;
     // All three at once: a script that waits for one of them must not stop the others.
     let pipes = async {
         gatepost_provider_api::tokio::join!(
             feed(stdin, &request.text),
-            keep(stdout, &mut out, Keep::Beginning),
-            keep(stderr, &mut err, Keep::End),
+            keep(stdout, &mut out, Keep::Beginning, most),
+            keep(stderr, &mut err, Keep::End, most),
         );
     };
     let exit = Leader::new(child, Orphaned::Dies).attend(limit, pipes).await;
@@ -158,21 +160,21 @@ enum Keep {
     End,
 }
 
-async fn keep(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>, which: Keep) {
+async fn keep(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>, which: Keep, most: usize) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = [0; 8192];
     while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
         let bytes = buffer.get(..length).unwrap_or_default();
         match which {
             Keep::Beginning => {
-                let room = KEPT.saturating_sub(kept.len());
+                let room = most.saturating_sub(kept.len());
                 kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             }
             Keep::End => {
                 kept.extend_from_slice(bytes);
                 // Twice the bound, so that bytes are moved seldom.
-                if kept.len() > 2 * KEPT {
-                    kept.drain(..kept.len() - KEPT);
+                if kept.len() > 2 * most {
+                    kept.drain(..kept.len() - most);
                 }
             }
         }

@@ -148,6 +148,46 @@ async fn only_the_end_of_what_it_complains_of_is_shown() {
 }
 
 #[tokio::test]
+async fn a_text_that_it_complains_of_is_not_shown_however_long() {
+    let place = Place::new();
+    place.script(
+        "loud",
+        "text=$(cat); i=0; while [ $i -lt 20 ]; do echo \"$text\" >&2; i=$((i+1)); done; exit 1",
+    );
+    let script = place.create(&[("SCRIPT", "loud")]).unwrap();
+    let text = (1000..4000).map(|number| format!("Wort{number}")).collect::<Vec<_>>().join(" ");
+    let error = submit(&script, "1", &text).await.unwrap_err();
+    assert!(error.detail.ends_with("***\n***"), "{error}");
+    assert!(error.detail.lines().all(|line| line == "***"), "{error}");
+}
+
+#[tokio::test]
+async fn an_echo_of_the_text_is_no_id() {
+    let place = Place::new();
+    place.script("send", "cat");
+    place.script("prefixed", "printf 'sent: '; cat");
+    place.script("on-one-line", "echo ok $(cat)");
+    place.script("shorter", "head -c 10");
+    place.script("honest", "echo id-12345");
+    let long = "Ihr Code lautet 837465 ".repeat(10_000);
+    for (name, text, ids) in [
+        ("send", "Ihr Code lautet 837465", [].as_slice()),
+        ("send", long.as_str(), &[]),
+        ("send", "Hallo,\nIhr Code lautet 837465", &[]),
+        ("prefixed", "Ihr Code lautet 837465", &[]),
+        ("prefixed", "Ihr Code lautet\n837465", &[]),
+        ("on-one-line", "Tag,\n837465", &[]),
+        ("shorter", "Ihr Code lautet 837465", &[]),
+        ("honest", "Ihr Code lautet 837465", &["id-12345"]),
+        ("honest", "id", &["id-12345"]),
+        ("honest", "1\n2\n3", &["id-12345"]),
+    ] {
+        let accepted = submit(&place.create(&[("SCRIPT", name)]).unwrap(), "1", text).await.unwrap();
+        assert_eq!(accepted.ids, ids, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_script_whose_end_gets_lost_may_have_sent() {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     let place = Place::new();
