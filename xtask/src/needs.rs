@@ -26,6 +26,12 @@ const NEEDS: &[Need] = &[
         version: &["rustc", "--version"],
         remedy: "install Rust: https://rustup.rs",
     },
+    Need {
+        name: "Python",
+        why: "says what its `re` makes of a pattern",
+        version: &["python3", "--version"],
+        remedy: "install it: on Debian `apt-get install python3`",
+    },
 ];
 
 /// Says what is there.

@@ -45,11 +45,8 @@ impl Provider for Script {
         let request = Request::new(&self.config, self.context.gateway(), message)?;
         match self.config.mode {
             Mode::Wait => {
-                let text = request.text.clone();
-                let ended = client::run(request, self.config.timeout)
-                    .await
-                    .map_err(|error| outcome::not_started(&error))?;
-                outcome::of(&ended, &text)
+                let ended = client::run(&request, self.config.timeout).await?;
+                outcome::of(&ended, &request.text)
             }
             Mode::Background => self.background.start(request, self.config.timeout, &self.context),
         }

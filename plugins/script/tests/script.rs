@@ -72,6 +72,16 @@ async fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
     }
 }
 
+/// Submits until there is a place in the background.
+async fn room(script: &Script) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = submit(script, "1", "hello").await {
+        assert_eq!(error.verdict, Verdict::Throttled, "{error}");
+        assert!(Instant::now() < deadline, "there is no room again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 fn runs(pid: &str) -> bool {
     // A process that has ended and was not waited for yet is a zombie: gone, for what it could do.
     let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
@@ -135,6 +145,61 @@ async fn only_the_end_of_what_it_complains_of_is_shown() {
     let error = submit(&place.create(&[("SCRIPT", "loud")]).unwrap(), "1", "hello").await.unwrap_err();
     assert!(error.detail.ends_with("line 19999 of many"), "{error}");
     assert!(error.detail.chars().count() <= 300);
+}
+
+#[tokio::test]
+async fn a_text_that_it_complains_of_is_not_shown_however_long() {
+    let place = Place::new();
+    place.script(
+        "loud",
+        "text=$(cat); i=0; while [ $i -lt 20 ]; do echo \"$text\" >&2; i=$((i+1)); done; exit 1",
+    );
+    let script = place.create(&[("SCRIPT", "loud")]).unwrap();
+    let text = (1000..4000).map(|number| format!("Wort{number}")).collect::<Vec<_>>().join(" ");
+    let error = submit(&script, "1", &text).await.unwrap_err();
+    assert!(error.detail.ends_with("***\n***"), "{error}");
+    assert!(error.detail.lines().all(|line| line == "***"), "{error}");
+}
+
+#[tokio::test]
+async fn an_echo_of_the_text_is_no_id() {
+    let place = Place::new();
+    place.script("send", "cat");
+    place.script("prefixed", "printf 'sent: '; cat");
+    place.script("on-one-line", "echo ok $(cat)");
+    place.script("shorter", "head -c 10");
+    place.script("honest", "echo id-12345");
+    let long = "Ihr Code lautet 837465 ".repeat(10_000);
+    for (name, text, ids) in [
+        ("send", "Ihr Code lautet 837465", [].as_slice()),
+        ("send", long.as_str(), &[]),
+        ("send", "Hallo,\nIhr Code lautet 837465", &[]),
+        ("prefixed", "Ihr Code lautet 837465", &[]),
+        ("prefixed", "Ihr Code lautet\n837465", &[]),
+        ("on-one-line", "Tag,\n837465", &[]),
+        ("shorter", "Ihr Code lautet 837465", &[]),
+        ("honest", "Ihr Code lautet 837465", &["id-12345"]),
+        ("honest", "id", &["id-12345"]),
+        ("honest", "1\n2\n3", &["id-12345"]),
+    ] {
+        let accepted = submit(&place.create(&[("SCRIPT", name)]).unwrap(), "1", text).await.unwrap();
+        assert_eq!(accepted.ids, ids, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_whose_end_gets_lost_may_have_sent() {
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    let place = Place::new();
+    place.script("send", "echo $$ > ../child; exec sleep 1000");
+    let script = place.create(&[("SCRIPT", "send")]).unwrap();
+    let task = tokio::spawn(async move { submit(&script, "1", "hello").await });
+    eventually("it runs", || !place.read("child").is_empty()).await;
+    let pid = Pid::from_raw(place.read("child").trim().parse().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    // On the runtime's only thread: nobody else learns of its end.
+    waitpid(Some(pid), WaitOptions::empty()).unwrap();
+    assert_eq!(task.await.unwrap().unwrap_err().verdict, Verdict::Uncertain);
 }
 
 #[tokio::test]
@@ -226,14 +291,24 @@ async fn in_the_background_it_is_accepted_once_it_runs_and_no_more_than_64_run()
     let lines = "\n".repeat(64);
     std::io::Write::write_all(&mut &gate, lines.as_bytes()).unwrap();
     eventually("all end", || place.read("ended").lines().count() == 64).await;
-    for _ in 0..1000 {
-        match submit(&script, "1", "hello").await {
-            Ok(_) => return,
-            Err(error) => assert_eq!(error.verdict, Verdict::Throttled),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    room(&script).await;
+}
+
+#[tokio::test]
+async fn in_the_background_what_it_left_running_holds_no_place_and_gets_no_more_input() {
+    let place = Place::new();
+    assert!(std::process::Command::new("mkfifo").arg(place.path("gate")).status().unwrap().success());
+    place.script("daemon", "exec 3<&0; (read -r _ < ../gate; wc -c <&3 >> ../got) &");
+    let script = place.create(&[("SCRIPT", "daemon"), ("BACKGROUND", "background")]).unwrap();
+    for _ in 0..64 {
+        submit(&script, "1", &"x".repeat(1 << 20)).await.unwrap();
     }
-    panic!("there is no room again");
+    room(&script).await;
+    let gate = fs::OpenOptions::new().read(true).write(true).open(place.path("gate")).unwrap();
+    std::io::Write::write_all(&mut &gate, "\n".repeat(65).as_bytes()).unwrap();
+    // The end of their input has come, long before that of the text.
+    eventually("all end", || place.read("got").lines().count() == 65).await;
+    assert!(place.read("got").lines().all(|length| length.trim().parse::<usize>().unwrap() < 1 << 20));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(super) fn translate(pattern: &str) -> Result<Translated, String> {
         groups: vec![None],
         widths: vec![None],
         stack: Vec::new(),
-        frame: Frame::new(Kind::Whole, Flags::default()),
+        frame: Frame::new(Kind::Whole, Flags::default(), 1),
     };
     translator.whole()?;
     Ok(Translated { pattern: translator.written, groups: translator.groups })
@@ -64,6 +64,9 @@ struct Frame {
     kind: Kind,
     flags: Flags,
     last: Last,
+    /// Number of groups that were opened before this one, and before its last item.
+    opened: usize,
+    item_opened: usize,
     /// Width of the last item, of the alternative so far, and of the alternatives before it: least and most.
     item: (u64, u64),
     sequence: (u64, u64),
@@ -71,8 +74,17 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(kind: Kind, flags: Flags) -> Self {
-        Self { kind, flags, last: Last::Nothing, item: (0, 0), sequence: (0, 0), before: None }
+    fn new(kind: Kind, flags: Flags, opened: usize) -> Self {
+        Self {
+            kind,
+            flags,
+            last: Last::Nothing,
+            opened,
+            item_opened: opened,
+            item: (0, 0),
+            sequence: (0, 0),
+            before: None,
+        }
     }
 
     fn commit(&mut self) {
@@ -152,6 +164,7 @@ impl Translator<'_> {
     fn item(&mut self, width: (u64, u64)) {
         self.frame.commit();
         self.frame.item = width;
+        self.frame.item_opened = self.groups.len();
         self.frame.last = Last::Item;
     }
 
@@ -254,12 +267,22 @@ impl Translator<'_> {
             }
             Last::Repeated => return Err(format!("`{written}` repeats what is repeated already")),
             Last::Item => {
+                // After a round of nothing, the engine and Python part.
+                if most > 1 && self.frame.item.0 == 0 {
+                    return Err(format!(
+                        "`{written}` repeats what may match nothing, which is not supported"
+                    ));
+                }
+                if self.rest.peek() == Some(&'+') {
+                    self.no_groups_in(written)?;
+                }
                 self.written.push_str(written);
                 if let Some(suffix) = self.rest.next_if(|next| matches!(next, '?' | '+')) {
                     self.written.push(suffix);
                 }
             }
             Last::LookAround => {
+                self.no_groups_in(written)?;
                 self.rest.next_if(|next| matches!(next, '?' | '+'));
                 // Once is as good as often; none at all is an alternative in the group that stands around it.
                 if least == 0 {
@@ -273,6 +296,16 @@ impl Translator<'_> {
         };
         self.frame.item = (width(self.frame.item.0, least), width(self.frame.item.1, most));
         self.frame.last = Last::Repeated;
+        Ok(())
+    }
+
+    /// What such groups hold in the end, the engine and Python do not agree on.
+    fn no_groups_in(&self, repeat: &str) -> Result<(), String> {
+        if self.frame.item_opened < self.groups.len() {
+            return Err(format!(
+                "`{repeat}` repeats groups possessively or in a look-around, which is not supported"
+            ));
+        }
         Ok(())
     }
 
@@ -340,7 +373,8 @@ impl Translator<'_> {
 
     fn push(&mut self, kind: Kind, written: &str, flags: Flags) -> Result<(), String> {
         self.frame.commit();
-        self.stack.push(std::mem::replace(&mut self.frame, Frame::new(kind, flags)));
+        let opened = self.groups.len() - usize::from(matches!(kind, Kind::Capture(_)));
+        self.stack.push(std::mem::replace(&mut self.frame, Frame::new(kind, flags, opened)));
         self.written.push_str(written);
         Ok(())
     }
@@ -349,6 +383,7 @@ impl Translator<'_> {
         let outer = self.stack.pop().ok_or("the pattern has a `)` too many")?;
         let closed = std::mem::replace(&mut self.frame, outer);
         let width = closed.width();
+        self.frame.item_opened = closed.opened;
         self.frame.item = match closed.kind {
             Kind::LookBehind if width.0 != width.1 => {
                 return Err("a look-behind must have a fixed width".into());

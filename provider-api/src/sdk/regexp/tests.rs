@@ -1,5 +1,4 @@
 use super::*;
-use std::time::Instant;
 
 fn apply(value: &str, phone: &str) -> String {
     Regexp::parse(value).unwrap_or_else(|error| panic!("{error}")).apply(phone).unwrap()
@@ -15,6 +14,8 @@ fn definitions_of_privacyidea_do_what_they_did_there() {
         ("/^0/0049/", "0123456789", "0049123456789"),
         (r"/(1)|(2)/[\1\2]/", "12", "[1][2]"),
         ("/^0/$1/", "0123", "$1123"),
+        ("/^0*//", "0049", "49"),
+        ("/x?/-/", "1x", "-1--"),
         // The empty match at the end is replaced too.
         (r"/(?P<rest>.*)/0\g<rest>/", "1", "010"),
     ] {
@@ -47,6 +48,9 @@ fn what_does_not_compile_is_refused_with_its_reason() {
         (r"/\N{DIGIT ONE}//", r"named characters `\N{…}` are not supported"),
         ("/(?x)a b//", "the flag x is not supported"),
         ("/(?<=a+)b//", "a look-behind must have a fixed width"),
+        ("/(a?)*//", "`*` repeats what may match nothing, which is not supported"),
+        (r"/(\d)*+//", "`*` repeats groups possessively or in a look-around, which is not supported"),
+        (r"/(?=(\d))?//", "`?` repeats groups possessively or in a look-around, which is not supported"),
         (r"/a/\1/", "the replacement refers to group 1, the pattern has 0"),
     ] {
         let error = Regexp::parse(value).unwrap_err();
@@ -102,9 +106,6 @@ fn compile(pattern: &str, replacement: &str) -> Result<Regexp, String> {
         .map_err(|error| error.what().to_owned())
 }
 
-/// Patterns that can match nothing and something at one place, and try nothing first.
-const EMPTY_FIRST: [&str; 5] = ["|a", "(|a)+", "x??", "b*?", r"(?=1)?\D?(1)*?"];
-
 /// What Python supports and this does not, and says so by name.
 const REFUSED: [&str; 4] =
     ["is not supported", "are not supported", "above \\377", "the engine does not take it"];
@@ -119,7 +120,6 @@ fn python_agrees() {
         let ours = compile(pattern, replacement);
         match (ours, result.strip_prefix("= ")) {
             (Ok(ours), Some(theirs)) if ours.apply(subject).unwrap() == theirs => agreed += 1,
-            (Ok(_), Some(_)) if EMPTY_FIRST.contains(&pattern.as_str()) => {}
             (Err(_), None) => agreed += 1,
             (Err(error), Some(_)) if REFUSED.iter().any(|reason| error.contains(reason)) => {
                 refused.push((line, error))
@@ -128,16 +128,15 @@ fn python_agrees() {
         }
     }
     assert!(agreed >= 450, "{agreed}");
-    assert!(refused.len() <= 3, "{refused:#?}");
+    assert!(refused.len() <= 5, "{refused:#?}");
 }
 
 #[test]
 fn a_catastrophic_pattern_is_given_up() {
     let regexp = Regexp::parse(r"/(?=1)(1+)+\1$//").unwrap();
-    let started = Instant::now();
     let number = format!("{}x", "1".repeat(4000));
     let error = regexp.apply(&number).unwrap_err();
     assert_eq!(error.verdict, crate::Verdict::Rejected);
+    assert!(error.detail.contains("too many steps"), "{error}");
     assert!(!error.detail.contains("111"), "the number is not quoted");
-    assert!(started.elapsed().as_secs() < 10);
 }
