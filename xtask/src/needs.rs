@@ -1,61 +1,98 @@
-//! What the tests need of the machine: looked for first, one line each.
+//! What the tests need of the machine: looked for first, one line each; what Debian has is installed where that can be done.
 
-use anyhow::{Result, bail};
-use std::process::Command;
+use anyhow::{Context as _, Result, bail};
+use std::{env, path::PathBuf, process::Command};
 
-/// A tool that tests use. Peers that a package manager can install get a remedy of their own when the first
-/// test needs one.
+/// A program that tests use.
 struct Need {
-    name: &'static str,
+    program: &'static str,
     why: &'static str,
-    /// Prints something and succeeds where the tool is there.
-    version: &'static [&'static str],
-    remedy: &'static str,
+    remedy: Remedy,
+}
+
+/// Where it comes from.
+enum Remedy {
+    /// Debian's package of this name; installed by root, else the command is printed.
+    Debian(&'static str),
+    Words(&'static str),
 }
 
 const NEEDS: &[Need] = &[
     Need {
-        name: "C compiler",
+        program: "cc",
         why: "builds SQLite and links",
-        version: &["cc", "--version"],
-        remedy: "install one: on Debian `apt-get install gcc libc6-dev`",
+        remedy: Remedy::Words("install a C compiler: on Debian `apt-get install gcc libc6-dev`"),
     },
     Need {
-        name: "rustc",
+        program: "rustc",
         why: "builds libraries that are to be refused",
-        version: &["rustc", "--version"],
-        remedy: "install Rust: https://rustup.rs",
+        remedy: Remedy::Words("install Rust: https://rustup.rs"),
     },
     Need {
-        name: "Python",
-        why: "says what its `re` makes of a pattern",
-        version: &["python3", "--version"],
-        remedy: "install it: on Debian `apt-get install python3`",
+        program: "python3",
+        why: "says what its `re` makes of a REGEXP",
+        remedy: Remedy::Debian("python3"),
     },
+    Need {
+        program: "nginx",
+        why: "a service that takes messages over HTTP",
+        remedy: Remedy::Debian("nginx"),
+    },
+    Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
+    Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 
-/// Says what is there.
+/// Says what is there, and installs what is not.
 ///
 /// # Errors
-/// Names everything that is missing, with its remedy.
-pub(crate) fn check() -> Result<()> {
-    let mut missing = Vec::new();
-    for need in NEEDS {
-        match first_line(need.version) {
-            Some(version) => println!("needed: {} ({}): {version}", need.name, need.why),
-            None => missing.push(format!("no {} ({}): {}", need.name, need.why, need.remedy)),
+/// Names everything that is missing and could not be installed, with its remedy.
+pub(crate) fn provide() -> Result<()> {
+    let (mut packages, mut unmet) = (Vec::new(), Vec::new());
+    for Need { program, why, remedy } in NEEDS {
+        match (find(program), remedy) {
+            (Some(path), _) => println!("needed: {program} ({why}): {}", path.display()),
+            (None, Remedy::Debian(package)) => packages.push(*package),
+            (None, Remedy::Words(words)) => unmet.push(format!("no {program} ({why}): {words}")),
         }
     }
-    if !missing.is_empty() {
-        bail!("{}", missing.join("\n"));
+    if packages.is_empty() && unmet.is_empty() {
+        println!("needed: all of it is there, nothing has to be installed");
+        return Ok(());
     }
-    println!("needed: all of it is there, nothing has to be installed");
-    Ok(())
+    let command = format!("apt-get install --no-install-recommends {}", packages.join(" "));
+    if !packages.is_empty() && unmet.is_empty() && may_install() {
+        println!("needed: not there yet: {command}");
+        return install(&packages);
+    }
+    if !packages.is_empty() {
+        unmet.push(format!("not installed: {}; as root: {command}", packages.join(", ")));
+    }
+    bail!("{}", unmet.join("\n"))
 }
 
-fn first_line(command: &[&str]) -> Option<String> {
-    let (program, arguments) = command.split_first()?;
-    let output =
-        Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
-    String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+/// Where a program is: Debian keeps servers out of a user's PATH.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn may_install() -> bool {
+    let user = Command::new("id").arg("-u").output();
+    user.is_ok_and(|output| output.stdout.trim_ascii() == b"0") && find("apt-get").is_some()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        // Keeps the servers from being started as services, where init scripts do that.
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+        let status = command.status().context("cannot run apt-get")?;
+        if !status.success() {
+            bail!("apt-get {} failed", arguments.join(" "));
+        }
+        Ok(())
+    };
+    apt(&["update", "-q"])?;
+    apt(&[&["install", "-q", "-y", "--no-install-recommends"][..], packages].concat())
 }

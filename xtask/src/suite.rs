@@ -28,7 +28,7 @@ const PERMITTED: &str = "permitted: ";
 
 /// Runs every test.
 pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    needs::check()?;
+    needs::provide()?;
     let mut suite = Suite::prepare(workspace, Profile::Dev, "e2e")?;
     suite.run("all tests", &["--workspace"], filter)?;
     suite.close()
@@ -36,7 +36,7 @@ pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
 
 /// Runs the long versions on a release build.
 pub(crate) fn soak(workspace: &Workspace, rounds: u32) -> Result<()> {
-    needs::check()?;
+    needs::provide()?;
     let mut suite = Suite::prepare(workspace, Profile::Release, "soak")?;
     suite.environment.push((KILL_ROUNDS, rounds.to_string().into()));
     suite.run(

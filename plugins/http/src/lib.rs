@@ -15,7 +15,7 @@ use client::Client;
 use config::Config;
 use gatepost_provider_api::{
     Accepted, Context, Declaration, Definition, Event, Message, Problem, Provider, ReceiptRequest,
-    SubmitError,
+    SubmitError, tracing,
 };
 use request::Request;
 use std::time::Duration;
@@ -48,6 +48,7 @@ impl Provider for Http {
     async fn submit(&self, message: Message) -> Result<Accepted, SubmitError> {
         let (request, echoes) = Request::new(&self.config, message)?;
         let answer = self.client.send(request).await.map_err(|failure| outcome::of_failure(&failure))?;
+        tracing::debug!(status = answer.status.as_u16(), bytes = answer.body.len(), "the service answered");
         outcome::of(&answer, &self.config.success, &echoes)
     }
 

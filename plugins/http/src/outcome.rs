@@ -21,7 +21,7 @@ use encoding_rs::{Encoding, UTF_8};
 use gatepost_provider_api::{Accepted, SubmitError, regexp::Finder};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use std::{
     borrow::Cow,
@@ -44,10 +44,12 @@ pub(crate) struct Success {
     pub(crate) id: Option<Finder>,
 }
 
-/// What an answer may repeat, and must not be shown. No `Debug`: it is number and text.
+/// What an answer may repeat, and must not be shown. No `Debug`: it is number, text and password.
 pub(crate) struct Echoes {
     pub(crate) phone: String,
     pub(crate) otp: String,
+    /// As the header has it: the host knows the password, but not its Base64.
+    pub(crate) authorization: Option<HeaderValue>,
 }
 
 pub(crate) fn of(answer: &Answer, success: &Success, echoes: &Echoes) -> Result<Accepted, SubmitError> {
@@ -197,7 +199,9 @@ impl Echoes {
     /// The beginning of `words` in one line, without number and text.
     fn hidden_in(&self, words: &str) -> String {
         let mut words = Cow::Borrowed(words);
-        for echo in [&self.otp, &self.phone] {
+        let authorization =
+            self.authorization.as_ref().and_then(|value| value.to_str().ok()?.split(' ').next_back());
+        for echo in [&self.otp, &self.phone].map(String::as_str).into_iter().chain(authorization) {
             for spelling in spellings(echo.trim()) {
                 words = hide(words, &spelling);
             }
@@ -243,7 +247,11 @@ mod tests {
     }
 
     fn echoes() -> Echoes {
-        Echoes { phone: "+491701234567".into(), otp: "Your \"code\" is 123456".into() }
+        Echoes {
+            phone: "+491701234567".into(),
+            otp: "Your \"code\" is 123456".into(),
+            authorization: Some(HeaderValue::from_static("Basic dTpwYXNzd29yZA==")),
+        }
     }
 
     #[test]
@@ -323,12 +331,13 @@ mod tests {
         for body in [
             "cannot send 'Your \"code\" is 123456' to +491701234567",
             r#"{"body": "Your \"code\" is 123456", "to": "+491701234567"}"#,
+            "wrong Authorization: Basic dTpwYXNzd29yZA==",
         ] {
             let error = of(&answer(400, &[], body.as_bytes()), &Success::default(), &echoes()).unwrap_err();
             assert!(error.detail.contains("***"), "{error:?}");
-            assert!(!error.detail.contains("1234"), "{error:?}");
+            assert!(!error.detail.contains("1234") && !error.detail.contains("dTpw"), "{error:?}");
         }
-        let long = Echoes { phone: "1".into(), otp: "a long one without any digit".repeat(10_000) };
+        let long = Echoes { otp: "a long one without any digit".repeat(10_000), ..echoes() };
         let cut = format!("refused: {}", &long.otp[..60_000]);
         let error = of(&answer(400, &[], cut.as_bytes()), &Success::default(), &long).unwrap_err();
         assert_eq!(error.detail, "refused: ***");

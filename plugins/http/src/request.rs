@@ -45,7 +45,8 @@ impl Request {
         if let Some(content_type) = content_type {
             headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
         }
-        Ok((Self { method: config.method.clone(), url, headers, body }, Echoes { phone, otp }))
+        let echoes = Echoes { phone, otp, authorization: config.authorization.clone() };
+        Ok((Self { method: config.method.clone(), url, headers, body }, echoes))
     }
 
     pub(crate) fn into_reqwest(self) -> reqwest::Request {

@@ -1,13 +1,16 @@
 //! nginx, which answers as it is told and writes down what arrived, byte for byte.
 
-use super::{certificates::Pair, free_port, process::Process};
+use super::{
+    certificates::Pair,
+    free_port,
+    process::{Process, program},
+};
 use crate::eventually;
 use serde_json::Value;
 use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
 };
 use tempfile::TempDir;
 
@@ -86,7 +89,7 @@ impl Nginx {
         let configuration = configuration(folder.path(), port, tls, locations);
         let file = folder.path().join("nginx.conf");
         fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("nginx");
+        let mut command = program("nginx");
         command
             .arg("-p")
             .arg(folder.path())

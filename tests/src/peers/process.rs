@@ -2,11 +2,19 @@
 
 use crate::eventually;
 use std::{
+    env,
     fs::{self, File},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
+
+/// A command that runs `program`, which may stand where a user's PATH does not lead: Debian keeps servers in `/usr/sbin`.
+pub fn program(program: &str) -> Command {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")]);
+    Command::new(folders.find(|folder| folder.join(program).is_file()).unwrap_or_default().join(program))
+}
 
 /// Killed when it is dropped.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! Proxies: tinyproxy for HTTP and CONNECT, microsocks for SOCKS5, both with a password.
 
-use super::{free_port, process::Process};
+use super::{
+    free_port,
+    process::{Process, program},
+};
 use std::{fs, net::SocketAddr, process::Command};
 use tempfile::TempDir;
 
@@ -29,7 +32,7 @@ impl Proxy {
             log.display()
         );
         fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("tinyproxy");
+        let mut command = program("tinyproxy");
         command.arg("-d").arg("-c").arg(&file);
         Self::start(folder, port, &mut command)
     }
@@ -38,7 +41,7 @@ impl Proxy {
     pub fn microsocks() -> Self {
         let folder = TempDir::new().unwrap();
         let port = free_port();
-        let mut command = Command::new("microsocks");
+        let mut command = program("microsocks");
         command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-u", USER, "-P", PASSWORD]);
         Self::start(folder, port, &mut command)
     }

@@ -1,7 +1,7 @@
 //! A pattern that finds something in an answer.
 
-use super::{RegexpError, STEPS, pattern};
-use fancy_regex::{Regex, RegexBuilder};
+use super::{RegexpError, build, pattern};
+use fancy_regex::Regex;
 use std::fmt;
 
 /// A pattern in Python's syntax, without slashes around it.
@@ -26,9 +26,7 @@ impl Finder {
         if translated.groups.len() < 2 {
             return Err(wrong("there is no group in it".into()));
         }
-        let regex = RegexBuilder::new(&translated.pattern).backtrack_limit(STEPS).build();
-        let regex = regex.map_err(|error| wrong(format!("the engine does not take it: {error}")))?;
-        Ok(Self { regex })
+        Ok(Self { regex: build(&translated.pattern).map_err(wrong)? })
     }
 
     /// The first group of the first match. `None` if there is no match, the group took no part in it, or the search takes too many steps.

@@ -94,13 +94,8 @@ impl Regexp {
         };
         let translated = pattern::translate(pattern).map_err(wrong)?;
         let replacement = replacement::parse(replacement, &translated.groups).map_err(wrong)?;
-        let build = |pattern: &str| {
-            // Optimized, `([^0]+?)*` matches less than it should.
-            let built = RegexBuilder::new(pattern).backtrack_limit(STEPS).optimize(false).build();
-            built.map_err(|error| wrong(format!("the engine does not take it: {error}")))
-        };
-        let regex = build(&translated.pattern)?;
-        let advancing = build(&format!(r"(?:{})(?!\G)", translated.pattern))?;
+        let regex = build(&translated.pattern).map_err(wrong)?;
+        let advancing = build(&format!(r"(?:{})(?!\G)", translated.pattern)).map_err(wrong)?;
         Ok(Self { regex, advancing, replacement })
     }
 
@@ -149,6 +144,12 @@ impl fmt::Debug for Regexp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Regexp({})", self.regex.as_str())
     }
+}
+
+fn build(pattern: &str) -> Result<Regex, String> {
+    // Optimized, `([^0]+?)*` matches less than it should.
+    let built = RegexBuilder::new(pattern).backtrack_limit(STEPS).optimize(false).build();
+    built.map_err(|error| format!("the engine does not take it: {error}"))
 }
 
 fn unescaped_slashes(value: &str) -> Vec<usize> {
