@@ -1,11 +1,12 @@
 //! The files of a configuration: `gatepost.toml`, and `gateways.d/*.toml` beside it.
 
 use super::{
-    Config, ConfigProblem, Location,
+    Config, ConfigProblem, Location, api_keys,
     document::{Entry, Source, Table},
-    gateways::{self, ProviderSettings},
+    gateways, plugins,
+    providers::{self, ProviderSettings},
     reader::{Environment, Reader},
-    sections,
+    server, smtp_servers, store,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -117,8 +118,8 @@ struct Common {
 fn build(file: &Path, directory: &Path, texts: &[(PathBuf, String)], reader: &mut Reader<'_>) -> Config {
     let mut config = Config {
         file: file.to_owned(),
-        server: sections::server(None, reader),
-        store: sections::store(None, directory, reader),
+        server: server::server(None, reader),
+        store: store::store(None, directory, reader),
         plugins: super::Plugins::default(),
         gateways: Vec::new(),
         api_keys: Vec::new(),
@@ -163,18 +164,18 @@ fn main_file(
     let table = |name: &str, reader: &mut Reader<'_>| {
         top.get(name).and_then(|entry| entry.table(&mut reader.problems))
     };
-    let server = table("server", reader);
-    config.server = sections::server(server.as_ref(), reader);
-    let store = table("store", reader);
-    config.store = sections::store(store.as_ref(), directory, reader);
-    let plugins = table("plugins", reader);
-    config.plugins = sections::plugins(plugins.as_ref(), directory, reader);
+    let server_table = table("server", reader);
+    config.server = server::server(server_table.as_ref(), reader);
+    let store_table = table("store", reader);
+    config.store = store::store(store_table.as_ref(), directory, reader);
+    let plugins_table = table("plugins", reader);
+    config.plugins = plugins::plugins(plugins_table.as_ref(), directory, reader);
     let with = |name: &str| top.get(name);
     if let Some(entry) = with("provider") {
-        common.providers = gateways::providers(&entry, reader);
+        common.providers = providers::providers(&entry, reader);
     }
     if let Some(entry) = with("smtp_servers") {
-        sections::smtp_servers(&entry, reader, &mut common.smtp_servers);
+        smtp_servers::smtp_servers(&entry, reader, &mut common.smtp_servers);
     }
     if let Some(entry) = with("gateways") {
         gateways::gateways(&entry, reader, &mut config.gateways);
@@ -184,9 +185,9 @@ fn main_file(
     }
     let keys = with("api_keys");
     if let Some(entry) = &keys {
-        config.api_keys = sections::api_keys(entry, reader);
+        config.api_keys = api_keys::api_keys(entry, reader);
     }
-    let listen = server.and_then(|server| server.get("listen"));
+    let listen = server_table.and_then(|server| server.get("listen"));
     let without_keys = keys.is_none_or(|entry| entry.items().is_some_and(|items| items.is_empty()));
     if without_keys && !config.server.listen.ip().is_loopback() {
         let what = "listens beyond this machine, and there is no API key: anybody could send";
@@ -210,7 +211,7 @@ fn gateway_file(top: &Table<'_>, config: &mut Config, common: &mut Common, reade
     for entry in top.entries() {
         match entry.name {
             "gateways" => gateways::gateways(&entry, reader, &mut config.gateways),
-            "smtp_servers" => sections::smtp_servers(&entry, reader, &mut common.smtp_servers),
+            "smtp_servers" => smtp_servers::smtp_servers(&entry, reader, &mut common.smtp_servers),
             name if MAIN.contains(&name) || name == "api_keys" => {
                 reader.refuse(
                     &entry,

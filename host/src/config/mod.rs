@@ -1,14 +1,22 @@
 //! The configuration file: TOML to typed, checked definitions, with file and line.
 
+mod api_keys;
 mod document;
 pub mod duration;
 mod gateways;
 mod load;
+mod name;
+mod places;
+mod plugins;
+mod providers;
 mod reader;
-mod sections;
+mod secrets;
+mod server;
+mod smtp_servers;
+mod store;
 
-pub use gateways::Places;
 pub use load::{ConfigProblems, LoadError};
+pub use places::Places;
 pub use reader::Environment;
 
 use gatepost_provider_api::Definition;

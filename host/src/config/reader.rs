@@ -94,6 +94,16 @@ impl<'e> Reader<'e> {
         self.text(entry)
     }
 
+    /// A path, as it is written.
+    pub(super) fn path(&mut self, entry: &Entry<'_>) -> Option<String> {
+        let text = self.string(entry)?;
+        if text.is_empty() || text.contains('\0') {
+            self.refuse(entry, "must be a path", "write one, or remove the key");
+            return None;
+        }
+        Some(text)
+    }
+
     pub(super) fn duration(
         &mut self,
         entry: &Entry<'_>,

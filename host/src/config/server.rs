@@ -1,0 +1,31 @@
+//! `[server]`
+
+use super::{Server, document::Table, reader::Reader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
+
+pub(super) fn server(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Server {
+    let mut server = Server { listen: DEFAULT_LISTEN };
+    let Some(table) = table else { return server };
+    table.unknown(&["listen", "tls"], &mut reader.problems);
+    if let Some(entry) = table.get("listen")
+        && let Some(text) = reader.string(&entry)
+    {
+        match text.parse() {
+            Ok(listen) => server.listen = listen,
+            Err(_) => reader.refuse(
+                &entry,
+                format!("{text:?} is no address with a port"),
+                "write one such as \"127.0.0.1:8025\" or \"[::1]:8025\"",
+            ),
+        }
+    }
+    if let Some(entry) = table.get("tls") {
+        if let Some(tls) = entry.table(&mut reader.problems) {
+            tls.unknown(&["cert", "key"], &mut reader.problems);
+        }
+        reader.not_available(&entry);
+    }
+    server
+}
