@@ -15,6 +15,11 @@ pub(super) fn error(text: impl fmt::Display) {
     writeln!(io::stderr(), "gatepost: {text}").unwrap_or_default();
 }
 
+/// What is not wrong, but worth a look.
+pub(super) fn warning(text: impl fmt::Display) {
+    writeln!(io::stderr(), "warning: {text}").unwrap_or_default();
+}
+
 /// Problems of the configuration, which begin with their place.
 pub(super) fn problems(text: impl fmt::Display) {
     writeln!(io::stderr(), "{text}").unwrap_or_default();

@@ -1,33 +1,55 @@
 //! `[gateways.*]`
 
 use super::{
-    Gateway,
+    Gateway, Location,
     document::{Entry, Table},
     name,
     places::{Places, SectionPlaces},
     providers::ProviderSettings,
     reader::Reader,
+    smtp_servers::SmtpServers,
 };
 use gatepost_provider_api::{Definition, Section};
-use serde_json::{Map, Value};
-use std::{collections::HashMap, time::Duration};
+use serde_json::Map;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 const DEFAULT_VALID_FOR: Duration = Duration::from_secs(600);
 const DEFAULT_MAX_IN_FLIGHT: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 
+/// The names of all gateways, also of those that have problems.
+#[derive(Debug, Default)]
+pub(super) struct GatewayNames {
+    /// Each with the place of its definition.
+    pub(super) defined: BTreeMap<String, Location>,
+    /// Whether there are no others, in what could not be read.
+    pub(super) complete: bool,
+}
+
 /// `[gateways.*]` of one file.
-pub(super) fn gateways(entry: &Entry<'_>, reader: &mut Reader<'_>, found: &mut Vec<Gateway>) {
-    let Some(gateways) = entry.table(&mut reader.problems) else { return };
+pub(super) fn gateways(
+    entry: &Entry<'_>,
+    reader: &mut Reader<'_>,
+    found: &mut Vec<Gateway>,
+    names: &mut GatewayNames,
+) {
+    let Some(gateways) = entry.table(&mut reader.problems) else {
+        names.complete = false;
+        return;
+    };
     for entry in gateways.entries() {
         if !name::is_name(entry.name) {
             reader.refuse(&entry, format!("{:?} is no gateway name", entry.name), name::FORM);
         }
-        if let Some(first) = found.iter().find(|gateway| gateway.name == entry.name) {
-            let what = format!("this gateway is defined twice, first at {}", first.places.whole.1);
+        if let Some(first) = names.defined.get(entry.name) {
+            let what = format!("this gateway is defined twice, first at {first}");
             reader.refuse(&entry, what, "remove or rename one of the two");
             continue;
         }
+        names.defined.insert(entry.name.to_owned(), entry.location.clone());
         if let Some(table) = entry.table(&mut reader.problems)
             && let Some(gateway) = gateway(&entry, &table, reader)
         {
@@ -67,14 +89,22 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
     {
         reader.refuse(&entry, "\"fail\" is not available in this version", "remove it");
     }
-    let mut sections = HashMap::new();
+    let whole = (entry.path.clone(), entry.location.clone());
+    let (mut sections, mut unread) = (HashMap::new(), HashSet::new());
     let mut section = |section, name: &str, reader: &mut Reader<'_>| {
-        let Some(table) = table.get(name).and_then(|entry| entry.table(&mut reader.problems)) else {
+        let entry = table.get(name);
+        let Some(table) = entry.as_ref().and_then(|entry| entry.table(&mut reader.problems)) else {
+            if entry.is_some() || table.misspells(name, &KNOWN) {
+                unread.insert((section, None));
+            }
             return Map::new();
         };
-        sections.insert(section, SectionPlaces::of(&table, &format!("{}.{name}", entry.path)));
+        sections.insert(section, SectionPlaces::of(&table, &format!("{}.{name}", whole.0)));
         // Options and headers have values alone; a parameter may be a table.
-        reader.section(&table, matches!(section, Section::Parameters))
+        let entries = table.entries().collect::<Vec<_>>();
+        let keys = reader.section(&entries, matches!(section, Section::Parameters));
+        unread.extend(keys.unread.into_iter().map(|key| (section, Some(key))));
+        keys.values
     };
     let definition = Definition {
         gateway: entry.name.to_owned(),
@@ -85,9 +115,11 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
         settings_directory: table.directory(),
         ..Definition::default()
     };
-    let whole = (entry.path.clone(), entry.location.clone());
     let Some(provider) = table.get("provider") else {
-        reader.problems.push(table.missing("provider", "name the provider, such as provider = \"http\""));
+        if !table.misspells("provider", &KNOWN) {
+            let mend = "name the provider, such as provider = \"http\"";
+            reader.problems.push(table.missing("provider", mend));
+        }
         return None;
     };
     let name = reader.string(&provider)?;
@@ -101,25 +133,35 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
             .and_then(|max| usize::try_from(max).ok())
             .unwrap_or(DEFAULT_MAX_IN_FLIGHT),
         definition,
-        places: Places { whole, provider: (provider.path.clone(), provider.location), sections },
+        places: Places { whole, provider: (provider.path.clone(), provider.location), sections, unread },
         referenced: reader.secrets.split_off(before),
     })
 }
 
 impl Gateway {
-    pub(super) fn add_settings(&mut self, provider: &ProviderSettings) {
+    /// The settings of its provider as a whole; `None` where they could not be read.
+    pub(super) fn add_settings(&mut self, provider: Option<&ProviderSettings>) {
+        let Some(provider) = provider else {
+            self.places.unread.insert((Section::Settings, None));
+            return;
+        };
         self.definition.settings.clone_from(&provider.settings);
         self.definition.settings_directory.clone_from(&provider.directory);
         self.places.sections.insert(Section::Settings, provider.places.clone());
+        let unread = provider.unread.iter().map(|key| (Section::Settings, Some(key.clone())));
+        self.places.unread.extend(unread);
     }
 
     /// The SMTP servers that its parameters name.
-    pub(super) fn add_smtp_servers(&mut self, servers: &Map<String, Value>) {
+    pub(super) fn add_smtp_servers(&mut self, servers: &SmtpServers, more: bool) {
         for parameter in ["SMTPIDENTIFIER", "SMTPIDENTIFIED"] {
-            if let Some(name) = self.definition.text(parameter).map(str::to_owned)
-                && let Some(server) = servers.get(&name)
-            {
-                self.definition.smtp_servers.insert(name, server.clone());
+            let Some(name) = self.definition.text(parameter).map(str::to_owned) else { continue };
+            match servers.get(&name) {
+                Some(Some(server)) => drop(self.definition.smtp_servers.insert(name, server.clone())),
+                None if !more => {}
+                None | Some(None) => {
+                    self.places.unread.insert((Section::Parameters, Some(parameter.into())));
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Where the keys of a gateway definition stand, so that what its provider says of them gets its file and line.
 
 use super::{ConfigProblem, Gateway, Location, document::Table};
-use gatepost_provider_api::{Problem, Section};
-use std::collections::HashMap;
+use gatepost_provider_api::{Declaration, Problem, Section};
+use std::collections::{HashMap, HashSet};
 
 /// Where the keys of a definition stand.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct Places {
     pub(super) whole: (String, Location),
     pub(super) provider: (String, Location),
     pub(super) sections: HashMap<Section, SectionPlaces>,
+    /// What has a problem in the file already: keys, or a section as a whole.
+    pub(super) unread: HashSet<(Section, Option<String>)>,
 }
 
 /// Where the keys of one section stand.
@@ -46,6 +48,28 @@ impl Gateway {
     pub fn provider_problem(&self, what: impl Into<String>, mend: impl Into<String>) -> ConfigProblem {
         let (key, location) = self.places.provider.clone();
         ConfigProblem { location, key, what: what.into(), mend: mend.into() }
+    }
+
+    /// Whether all of the definition could be read. If not, its provider can't be built from what is left of it.
+    pub fn is_whole(&self) -> bool {
+        self.places.unread.is_empty()
+    }
+
+    /// Whether the problem only follows from one of the file: of this key, under any of its names, or of its whole section.
+    pub fn is_known(&self, problem: &Problem, declaration: &Declaration) -> bool {
+        let unread =
+            |key: Option<&str>| self.places.unread.contains(&(problem.section, key.map(str::to_owned)));
+        let declared = match problem.section {
+            Section::Parameters => &declaration.parameters[..],
+            Section::Settings => &declaration.settings,
+            _ => &[],
+        };
+        let names = |name: &str| declared.iter().find(|parameter| parameter.is_called(name));
+        unread(None)
+            || unread(Some(&problem.key))
+            || names(&problem.key).is_some_and(|parameter| {
+                unread(Some(&parameter.name)) || parameter.aliases.iter().any(|alias| unread(Some(alias)))
+            })
     }
 
     fn locate(&self, section: Section, key: &str) -> (String, Location) {

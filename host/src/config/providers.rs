@@ -10,24 +10,31 @@ pub(super) struct ProviderSettings {
     pub(super) directory: PathBuf,
     pub(super) settings: Map<String, Value>,
     pub(super) places: SectionPlaces,
+    /// Those with a problem of their own.
+    pub(super) unread: Vec<String>,
 }
 
-/// `[provider.*]`
-pub(super) fn providers(entry: &Entry<'_>, reader: &mut Reader<'_>) -> BTreeMap<String, ProviderSettings> {
-    let mut found = BTreeMap::new();
-    let Some(providers) = entry.table(&mut reader.problems) else { return found };
-    for entry in providers.entries() {
-        let Some(table) = entry.table(&mut reader.problems) else { continue };
-        if let Some(entry) = table.get("isolation") {
-            isolation(&entry, reader);
-        }
-        let mut settings = reader.section(&table, true);
-        settings.shift_remove("isolation");
-        let places = SectionPlaces::of(&table, &entry.path);
-        found.insert(
-            entry.name.to_owned(),
-            ProviderSettings { directory: table.directory(), settings, places },
-        );
+/// `[provider.*]`; `None` in place of what is no table.
+pub(super) fn providers(
+    entry: &Entry<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<BTreeMap<String, Option<ProviderSettings>>> {
+    let providers = entry.table(&mut reader.problems)?;
+    let settings = providers.entries().map(|entry| (entry.name.to_owned(), settings(&entry, reader)));
+    Some(settings.collect())
+}
+
+fn settings(entry: &Entry<'_>, reader: &mut Reader<'_>) -> Option<ProviderSettings> {
+    let table = entry.table(&mut reader.problems)?;
+    if let Some(entry) = table.get("isolation") {
+        isolation(&entry, reader);
     }
-    found
+    let settings = table.entries().filter(|entry| entry.name != "isolation").collect::<Vec<_>>();
+    let keys = reader.section(&settings, true);
+    Some(ProviderSettings {
+        directory: table.directory(),
+        settings: keys.values,
+        places: SectionPlaces::of(&table, &entry.path),
+        unread: keys.unread,
+    })
 }

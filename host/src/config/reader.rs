@@ -14,6 +14,14 @@ const LARGEST_REFERENCE: u64 = 64 << 10;
 /// The environment that `{ env = … }` references read.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
+/// The keys of a section of a definition.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) values: Map<String, Value>,
+    /// Those with a problem of their own.
+    pub(super) unread: Vec<String>,
+}
+
 /// Reads values and collects what is wrong with them.
 pub(super) struct Reader<'e> {
     environment: Environment<'e>,
@@ -137,6 +145,15 @@ impl<'e> Reader<'e> {
         number
     }
 
+    pub(super) fn boolean(&mut self, entry: &Entry<'_>) -> Option<bool> {
+        let flag = entry.value().as_bool();
+        if flag.is_none() {
+            let what = format!("must be true or false, not {}", entry.kind());
+            self.refuse(entry, what, "write true or false, without quotes");
+        }
+        flag
+    }
+
     /// One of a few words.
     pub(super) fn choice<'w>(&mut self, entry: &Entry<'_>, words: &[&'w str]) -> Option<&'w str> {
         let given = self.string(entry)?;
@@ -164,23 +181,25 @@ impl<'e> Reader<'e> {
     }
 
     /// The keys of a section of a definition, in their order: scalars as strings (booleans stay), tables of scalars as such.
-    pub(super) fn section(&mut self, table: &Table<'_>, tables_allowed: bool) -> Map<String, Value> {
-        let mut found = Map::new();
-        for entry in table.entries() {
+    pub(super) fn section(&mut self, entries: &[Entry<'_>], tables_allowed: bool) -> Keys {
+        let mut keys = Keys::default();
+        for entry in entries {
             let value = match entry.as_table() {
                 Some(inner) if tables_allowed && reference_in(&inner).is_none() => {
-                    Some(Value::Object(self.section(&inner, false)))
+                    let inner = self.section(&inner.entries().collect::<Vec<_>>(), false);
+                    inner.unread.is_empty().then_some(Value::Object(inner.values))
                 }
                 _ if tables_allowed && entry.value().is_bool() => {
                     Some(Value::Bool(entry.value().as_bool() == Some(true)))
                 }
-                _ => self.text(&entry).map(Value::String),
+                _ => self.text(entry).map(Value::String),
             };
-            if let Some(value) = value {
-                found.insert(entry.name.to_owned(), value);
+            match value {
+                Some(value) => drop(keys.values.insert(entry.name.to_owned(), value)),
+                None => keys.unread.push(entry.name.to_owned()),
             }
         }
-        found
+        keys
     }
 }
 
