@@ -1,15 +1,17 @@
 //! The tables of all files, put together to one configuration.
 
 use super::{
-    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, api_keys,
+    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins,
+    api_keys::{self, References},
     document::{Source, Table},
-    gateways::{self, GatewayNames},
+    gateways,
+    name::Names,
     plugins,
     providers::{self, ProviderSettings},
     reader::{Environment, Reader},
-    server,
+    routes, server,
     smtp_servers::{self, SmtpServers},
-    store,
+    store, webhooks,
 };
 use std::{
     collections::BTreeMap,
@@ -39,8 +41,14 @@ struct Shared {
     more_smtp_servers: bool,
 }
 
-/// Puts a configuration together out of `file`, the first of `texts`, and the files of `gateways.d`.
-pub(super) fn assemble(file: &Path, texts: &[(PathBuf, String)], environment: Environment<'_>) -> Draft {
+/// Puts a configuration together out of `file`, the first of `texts`, and the files of `gateways.d`, which are all there are if
+/// `all_read`.
+pub(super) fn assemble(
+    file: &Path,
+    texts: &[(PathBuf, String)],
+    all_read: bool,
+    environment: Environment<'_>,
+) -> Draft {
     let mut reader = Reader::new(environment);
     let directory = file.parent().unwrap_or(Path::new(""));
     let mut config = Config {
@@ -62,14 +70,15 @@ pub(super) fn assemble(file: &Path, texts: &[(PathBuf, String)], environment: En
         .zip(&parsed)
         .map(|(source, table)| table.as_ref().map(|table| Table::top(source, table)));
     let tops = tops.collect::<Vec<_>>();
-    let all_parsed = tops.iter().all(Option::is_some);
+    let complete = all_read && tops.iter().all(Option::is_some);
 
     let mut shared = Shared {
-        providers: all_parsed.then(BTreeMap::new),
+        providers: Some(BTreeMap::new()),
         smtp_servers: SmtpServers::new(),
-        more_smtp_servers: !all_parsed,
+        more_smtp_servers: !complete,
     };
-    let mut names = GatewayNames { complete: all_parsed, ..GatewayNames::default() };
+    let mut names = Names::new("gateway");
+    names.complete = complete;
     for (number, top) in tops.iter().enumerate() {
         let Some(top) = top else { continue };
         top.unknown(&KNOWN, &mut reader.problems);
@@ -79,7 +88,7 @@ pub(super) fn assemble(file: &Path, texts: &[(PathBuf, String)], environment: En
         gateways_of(top, &mut config.gateways, &mut names, &mut shared, &mut reader);
     }
     let doubts = match tops.first() {
-        Some(Some(main)) => main_tables(main, directory, &mut config, &mut shared, &mut reader),
+        Some(Some(main)) => main_tables(main, directory, &mut config, &mut shared, &names, &mut reader),
         Some(None) => Doubts { pins: true, dirs: true },
         None => Doubts::default(),
     };
@@ -96,7 +105,7 @@ pub(super) fn assemble(file: &Path, texts: &[(PathBuf, String)], environment: En
 fn gateways_of(
     top: &Table<'_>,
     gateways: &mut Vec<Gateway>,
-    names: &mut GatewayNames,
+    names: &mut Names,
     shared: &mut Shared,
     reader: &mut Reader<'_>,
 ) {
@@ -124,6 +133,7 @@ fn main_tables(
     directory: &Path,
     config: &mut Config,
     shared: &mut Shared,
+    gateways: &Names,
     reader: &mut Reader<'_>,
 ) -> Doubts {
     let table = |name: &str, reader: &mut Reader<'_>| {
@@ -144,11 +154,16 @@ fn main_tables(
     } else if top.misspells("provider", &KNOWN) {
         shared.providers = None;
     }
-    for entry in ["routes", "webhooks", "inbound"].into_iter().filter_map(|name| top.get(name)) {
-        reader.not_available(&entry);
+    let mut routes = routes::routes(top.get("routes").as_ref(), gateways, reader);
+    routes.complete &= !top.misspells("routes", &KNOWN);
+    let origins = webhooks::webhooks(top.get("webhooks").as_ref(), reader);
+    let origins = origins.filter(|_| !top.misspells("webhooks", &KNOWN));
+    if let Some(entry) = top.get("inbound") {
+        webhooks::inbound(&entry, reader);
     }
     if let Some(entry) = top.get("api_keys") {
-        config.api_keys = api_keys::api_keys(&entry, reader);
+        let references = References { gateways, routes: &routes, origins: origins.as_ref() };
+        config.api_keys = api_keys::api_keys(&entry, &references, reader);
     }
     keys_or_loopback(top, server_table.as_ref(), config, reader);
     doubts

@@ -183,6 +183,10 @@ impl<'d> Entry<'d> {
         Some(items.iter().map(entry).collect())
     }
 
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value.get_ref().as_array().is_some_and(|items| items.is_empty())
+    }
+
     pub(super) fn kind(&self) -> &'static str {
         match self.value.get_ref() {
             DeValue::String(_) => "a string",

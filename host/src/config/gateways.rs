@@ -1,9 +1,10 @@
 //! `[gateways.*]`
 
 use super::{
-    Gateway, Location,
+    Gateway,
     document::{Entry, Table},
-    name,
+    limits,
+    name::{self, Names},
     places::{Places, SectionPlaces},
     providers::ProviderSettings,
     reader::Reader,
@@ -12,7 +13,7 @@ use super::{
 use gatepost_provider_api::{Definition, Section};
 use serde_json::Map;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     time::Duration,
 };
 
@@ -20,21 +21,12 @@ const DEFAULT_VALID_FOR: Duration = Duration::from_secs(600);
 const DEFAULT_MAX_IN_FLIGHT: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The names of all gateways, also of those that have problems.
-#[derive(Debug, Default)]
-pub(super) struct GatewayNames {
-    /// Each with the place of its definition.
-    pub(super) defined: BTreeMap<String, Location>,
-    /// Whether there are no others, in what could not be read.
-    pub(super) complete: bool,
-}
-
 /// `[gateways.*]` of one file.
 pub(super) fn gateways(
     entry: &Entry<'_>,
     reader: &mut Reader<'_>,
     found: &mut Vec<Gateway>,
-    names: &mut GatewayNames,
+    names: &mut Names,
 ) {
     let Some(gateways) = entry.table(&mut reader.problems) else {
         names.complete = false;
@@ -81,14 +73,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
     let submit_timeout =
         table.get("submit_timeout").and_then(|entry| reader.duration(&entry, SECOND / 10..=3600 * SECOND));
     let max_in_flight = table.get("max_in_flight").and_then(|entry| reader.integer(&entry, 1..=100_000));
-    for entry in ["rate", "retry"].into_iter().filter_map(|name| table.get(name)) {
-        reader.not_available(&entry);
-    }
-    if let Some(entry) = table.get("on_uncertain")
-        && let Some("fail") = reader.choice(&entry, &["retry", "fail"])
-    {
-        reader.refuse(&entry, "\"fail\" is not available in this version", "remove it");
-    }
+    limits::limits(table, reader);
     let whole = (entry.path.clone(), entry.location.clone());
     let (mut sections, mut unread) = (HashMap::new(), HashSet::new());
     let mut section = |section, name: &str, reader: &mut Reader<'_>| {

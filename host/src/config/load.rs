@@ -49,7 +49,7 @@ impl Draft {
 impl Config {
     /// The configuration of a host that says nothing: every default, no gateway.
     pub fn empty() -> Self {
-        assemble(Path::new(""), &[], &|_| None).config
+        assemble(Path::new(""), &[], true, &|_| None).config
     }
 
     /// Reads `path` and the gateway files beside it. References read `environment`.
@@ -84,7 +84,7 @@ impl Config {
                 }),
             }
         }
-        let mut draft = assemble(&file, &texts, environment);
+        let mut draft = assemble(&file, &texts, problems.is_empty(), environment);
         draft.problems.extend(problems);
         Ok(draft)
     }

@@ -4,6 +4,7 @@ use super::{
     ConfigProblem,
     document::{Entry, Table},
     duration,
+    rate::{self, Rate},
 };
 use serde_json::{Map, Value};
 use std::{fs, io::Read as _, ops::RangeInclusive, time::Duration};
@@ -40,8 +41,13 @@ impl<'e> Reader<'e> {
         self.problems.push(entry.problem(what, mend));
     }
 
-    pub(super) fn not_available(&mut self, entry: &Entry<'_>) {
-        self.refuse(entry, "not available in this version", "remove it");
+    /// Refuses a setting whose feature is not built, if it is well-formed: each mistake is one problem.
+    pub(super) fn not_built<T>(&mut self, entry: &Entry<'_>, check: impl FnOnce(&mut Self) -> T) {
+        let before = self.problems.len();
+        drop(check(self));
+        if self.problems.len() == before {
+            self.refuse(entry, "not available in this version", "remove it");
+        }
     }
 
     /// A text: a scalar, or a reference to one.
@@ -119,7 +125,9 @@ impl<'e> Reader<'e> {
     ) -> Option<Duration> {
         let text = self.string(entry)?;
         match duration::parse(&text) {
-            None => self.refuse(entry, format!("{text:?} is no duration"), duration::EXAMPLES),
+            None => {
+                self.refuse(entry, format!("{} is no duration", quoted(entry, &text)), duration::EXAMPLES)
+            }
             Some(span) if !bounds.contains(&span) => {
                 let (least, most) = (bounds.start(), bounds.end());
                 let what = format!(
@@ -130,6 +138,20 @@ impl<'e> Reader<'e> {
                 self.refuse(entry, what, "write a duration between the two");
             }
             Some(span) => return Some(span),
+        }
+        None
+    }
+
+    pub(super) fn rate(&mut self, entry: &Entry<'_>) -> Option<Rate> {
+        let text = self.string(entry)?;
+        let rate = rate::parse(&text);
+        match rate {
+            None => self.refuse(entry, format!("{} is no rate", quoted(entry, &text)), rate::EXAMPLES),
+            Some(rate) if !rate.is_sensible() => {
+                let what = "must be at least 1/min and at most 1000000/s";
+                self.refuse(entry, what, "write a rate between the two, or remove it for no limit");
+            }
+            Some(_) => return rate,
         }
         None
     }
@@ -169,13 +191,18 @@ impl<'e> Reader<'e> {
         found
     }
 
-    /// The strings of a list.
-    pub(super) fn strings<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<(Entry<'d>, String)>> {
-        let Some(items) = entry.items() else {
+    pub(super) fn list<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<Entry<'d>>> {
+        let items = entry.items();
+        if items.is_none() {
             let what = format!("must be a list, not {}", entry.kind());
             self.refuse(entry, what, "write it in [brackets]");
-            return None;
-        };
+        }
+        items
+    }
+
+    /// The strings of a list.
+    pub(super) fn strings<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<(Entry<'d>, String)>> {
+        let items = self.list(entry)?;
         let texts = items.into_iter().map(|item| Some((item.clone(), self.string(&item)?)));
         texts.collect::<Vec<_>>().into_iter().collect()
     }
@@ -201,6 +228,11 @@ impl<'e> Reader<'e> {
         }
         keys
     }
+}
+
+/// The value as a problem may show it: what a reference led to is a secret, put there by mistake.
+pub(super) fn quoted(entry: &Entry<'_>, text: &str) -> String {
+    if entry.as_table().is_some() { "what the reference leads to".into() } else { format!("{text:?}") }
 }
 
 /// `{ env = "NAME" }` or `{ file = "PATH" }`, and nothing beside it.

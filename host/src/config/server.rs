@@ -1,6 +1,10 @@
 //! `[server]`
 
-use super::{Server, document::Table, reader::Reader};
+use super::{
+    Server,
+    document::{Entry, Table},
+    reader::{Reader, quoted},
+};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
@@ -16,16 +20,27 @@ pub(super) fn server(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Serv
             Ok(listen) => server.listen = listen,
             Err(_) => reader.refuse(
                 &entry,
-                format!("{text:?} is no address with a port"),
+                format!("{} is no address with a port", quoted(&entry, &text)),
                 "write one such as \"127.0.0.1:8025\" or \"[::1]:8025\"",
             ),
         }
     }
     if let Some(entry) = table.get("tls") {
-        if let Some(tls) = entry.table(&mut reader.problems) {
-            tls.unknown(&["cert", "key"], &mut reader.problems);
-        }
-        reader.not_available(&entry);
+        reader.not_built(&entry, |reader| tls(&entry, reader));
     }
     server
+}
+
+/// Certificate and key, each a path from the file's folder.
+fn tls(entry: &Entry<'_>, reader: &mut Reader<'_>) {
+    let Some(table) = entry.table(&mut reader.problems) else { return };
+    let known = ["cert", "key"];
+    table.unknown(&known, &mut reader.problems);
+    for name in known {
+        match table.get(name) {
+            Some(entry) => drop(reader.path(&entry)),
+            None if table.misspells(name, &known) => {}
+            None => reader.problems.push(table.missing(name, "name a file in PEM form")),
+        }
+    }
 }

@@ -112,6 +112,39 @@ fn ten_mistakes_are_ten_problems_whoever_finds_them() {
 }
 
 #[test]
+fn what_this_version_does_not_have_is_refused_beside_what_a_provider_refuses() {
+    let site = Site::new(
+        r#"
+[routes.default]
+gateways = ["outbox", "slow"]
+[routes.other]
+gateways = ["outbux"]
+[gateways.slow]
+provider = "script"
+rate = "50/s"
+retry = { first = "1h", max = "1m" }
+[gateways.slow.parameters]
+SCRIPT = "missing"
+"#,
+    );
+    let ended = check(&site, &[]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let expected = [
+        ("[routes.default]", "routes.default"),
+        ("outbux", "routes.other.gateways"),
+        ("rate =", "gateways.slow.rate"),
+        ("retry =", "gateways.slow.retry.max"),
+        ("\"missing\"", "gateways.slow.parameters.SCRIPT"),
+    ]
+    .map(|(needle, key)| (line(&site, needle), key.to_owned()));
+    assert_eq!(places(&site, &ended), expected, "{}", ended.stderr);
+    for key in ["routes.default", "gateways.slow.rate"] {
+        let said = format!(": {key}: not available in this version; remove it\n");
+        assert!(ended.stderr.contains(&said), "{key}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn settings_for_a_provider_that_is_not_there_are_noticed() {
     let site = Site::new("[provider.scirpt]\ndirectory = \"x\"\n[provider.carrier-pigeon]\nspeed = 9\n");
     let ended = check(&site, &[]);
