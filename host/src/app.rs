@@ -1,27 +1,27 @@
 //! A host: built from a configuration, run, drained with a deadline.
 
+mod build;
+mod check;
+
+pub use build::load_providers;
+pub use check::{Checked, check, probe};
+
 use crate::{
     accept::{Acceptor, Caller, Refusal},
     api::{self, Api},
-    config::{Config, ConfigProblem, ConfigProblems},
+    config::{Config, ConfigProblems, Doubts},
     delivery::Delivery,
-    gateway::{Gateway, GatewayState},
+    gateway::Gateway,
     message::{Clock, Message},
-    plugin::{Broken, Instance, Registry, Standing},
+    plugin::Registry,
     store::{
         Store, StoreError,
         embedded::{EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
 };
-use gatepost_provider_api::Problem;
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use build::build_gateways;
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -71,90 +71,6 @@ pub struct App {
     acceptor: Arc<Acceptor>,
     config: Config,
     listener: TcpListener,
-}
-
-/// Loads the providers, from the configured folders or `default_dirs`. Blocks. Every file's fate goes into the log.
-///
-/// # Errors
-/// `copies`, the folder for private copies, can't be used.
-pub fn load_providers(
-    config: &Config,
-    default_dirs: &[PathBuf],
-    copies: &Path,
-) -> Result<Registry, StartError> {
-    let dirs = config.plugins.dirs.as_deref().unwrap_or(default_dirs);
-    let registry = Registry::load(dirs, config.plugins.pins.as_ref(), copies)
-        .map_err(|source| StartError::Copies { folder: copies.to_owned(), source })?;
-    for found in registry.found() {
-        match &found.standing {
-            Standing::Loaded(library) => {
-                let identity = &library.identity;
-                tracing::info!(provider = identity.name, version = identity.version, file = %found.file.display(), "provider loaded");
-            }
-            Standing::Refused(_) => tracing::warn!("{found}"),
-            Standing::Shadowed { .. } => tracing::info!("{found}"),
-        }
-    }
-    Ok(registry)
-}
-
-/// Builds the gateways. Blocks.
-///
-/// # Errors
-/// Every problem of all of them.
-pub fn build_gateways(config: &Config, registry: &Registry) -> Result<Vec<Gateway>, ConfigProblems> {
-    let mut problems = Vec::new();
-    let gateways =
-        config.gateways.iter().filter_map(|gateway| build_gateway(gateway, registry, &mut problems));
-    let gateways = gateways.collect();
-    if problems.is_empty() {
-        return Ok(gateways);
-    }
-    problems.sort_by(|one, other| one.location.cmp(&other.location));
-    // What is wrong with the settings of a provider is wrong for each of its gateways.
-    problems.dedup();
-    Err(ConfigProblems(problems))
-}
-
-fn build_gateway(
-    gateway: &crate::config::Gateway,
-    registry: &Registry,
-    problems: &mut Vec<ConfigProblem>,
-) -> Option<Gateway> {
-    let built = |handle| {
-        Gateway::new(&gateway.name, handle, gateway.valid_for, gateway.submit_timeout, gateway.max_in_flight)
-    };
-    let library = match registry.provider(&gateway.provider) {
-        Ok(library) => library,
-        Err(refusal) => {
-            problems.push(gateway.provider_problem(refusal.what, refusal.mend));
-            return None;
-        }
-    };
-    let secrets = gateway.secrets(Some(&library.declaration));
-    match Instance::create(library, &gateway.definition, &secrets) {
-        Ok((instance, warnings)) => {
-            for warning in &warnings {
-                tracing::warn!("{}", gateway.problem(warning));
-            }
-            Some(built(instance))
-        }
-        // A plugin that panics takes nothing else down: the others are served, and this one says why it is not.
-        Err(found) if found.iter().all(|problem| problem.fault) => {
-            let reason = found.first().map(Problem::to_string).unwrap_or_default();
-            tracing::error!(
-                gateway = gateway.name,
-                provider = gateway.provider,
-                reason,
-                "the gateway is down"
-            );
-            Some(Gateway { state: GatewayState::Down, ..built(Arc::new(Broken { reason })) })
-        }
-        Err(found) => {
-            problems.extend(found.iter().map(|problem| gateway.problem(problem)));
-            None
-        }
-    }
 }
 
 impl App {
@@ -248,7 +164,7 @@ pub async fn send_once(
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(copies)?;
         let registry = load_providers(&config, &default_dirs, folder.path())?;
-        build_gateways(&config, &registry).map_err(StartError::Config)
+        build_gateways(&config, &registry, Doubts::default()).complete().map_err(StartError::Config)
     });
     let start = SendError::Start;
     let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
@@ -277,6 +193,7 @@ fn prepare(config: Config, default_dirs: &[PathBuf], clock: Clock) -> Result<Pre
     // First of all, since its lock is what keeps a second host away from the copies too.
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
     let registry = load_providers(&config, default_dirs, &config.store.path.join("plugins"))?;
-    let gateways = build_gateways(&config, &registry).map_err(StartError::Config)?;
+    let gateways =
+        build_gateways(&config, &registry, Doubts::default()).complete().map_err(StartError::Config)?;
     Ok((config, Arc::new(store), registry, gateways))
 }

@@ -149,7 +149,8 @@ impl Parameter {
         self.secret || name_is_secret(&self.name)
     }
 
-    fn is_called(&self, key: &str) -> bool {
+    /// Whether `key` is its name or one of its aliases.
+    pub fn is_called(&self, key: &str) -> bool {
         self.name == key || self.aliases.iter().any(|alias| alias == key)
     }
 
@@ -337,9 +338,11 @@ fn normalize_section(
 ) -> Map<String, Value> {
     let mut found = Map::new();
     let mut named: Vec<(&str, &str)> = Vec::new();
+    let mut misspelt: Vec<&str> = Vec::new();
     for (key, value) in given {
         let Some(parameter) = declared.iter().find(|parameter| parameter.is_called(key)) else {
             problems.push(Problem::new(section, key, "unknown key", unknown_key_mend(key, declared)));
+            misspelt.extend(nearest(key, names(declared)));
             continue;
         };
         if let Some((_, other)) = named.iter().find(|(name, _)| *name == parameter.name) {
@@ -359,6 +362,10 @@ fn normalize_section(
         if named.iter().any(|(name, _)| *name == parameter.name) {
             continue;
         }
+        if misspelt.iter().any(|name| parameter.is_called(name)) {
+            // That key was meant to be this one: one mistake, one problem.
+            continue;
+        }
         if parameter.required {
             problems.push(Problem::new(section, &parameter.name, "required key is missing", "add it"));
         } else if let Some(default) = &parameter.default {
@@ -368,12 +375,16 @@ fn normalize_section(
     found
 }
 
-fn unknown_key_mend(key: &str, declared: &[Parameter]) -> String {
-    let names = declared
+/// Every name that is taken.
+fn names(declared: &[Parameter]) -> impl Iterator<Item = &str> {
+    declared
         .iter()
         .flat_map(|parameter| std::iter::once(&parameter.name).chain(&parameter.aliases))
-        .map(String::as_str);
-    match nearest(key, names) {
+        .map(String::as_str)
+}
+
+fn unknown_key_mend(key: &str, declared: &[Parameter]) -> String {
+    match nearest(key, names(declared)) {
         Some(near) => format!("did you mean {near}?"),
         None if declared.is_empty() => "remove it: there are none here".into(),
         None => {
@@ -493,6 +504,8 @@ mod tests {
             assert_eq!((problems.len(), problems[0].key.as_str()), (1, key), "{change}: {problems:?}");
             assert!(problems[0].to_string().contains(fragment), "{}", problems[0]);
         }
+        let misspelt = declaration().check(&definition(json!({ "ULR": "x" }), json!({}))).unwrap_err();
+        assert_eq!(misspelt.len(), 1, "what was meant is not missing as well: {misspelt:?}");
         let missing = declaration().check(&definition(json!({}), json!({}))).unwrap_err();
         assert_eq!(missing[0].to_string(), "URL: required key is missing; add it");
     }

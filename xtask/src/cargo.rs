@@ -80,6 +80,11 @@ impl Workspace {
         Ok(Self { root, target, plugins })
     }
 
+    /// The short names of the providers that ship with the host.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &str> {
+        self.plugins.iter().map(|plugin| plugin.folder.as_str())
+    }
+
     /// A cargo command in the root folder.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = cargo();

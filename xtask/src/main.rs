@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod docs;
 mod needs;
 mod run;
 mod stage;
@@ -41,6 +42,12 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Write docs/providers out of what the providers declare.
+    Docs {
+        /// Write nothing: fail where a page is not what its provider declares.
+        #[arg(long)]
+        check: bool,
+    },
     /// The long versions of the tests, on a release build.
     Soak {
         /// How often the host is killed and restarted.
@@ -72,6 +79,7 @@ fn perform(task: Task) -> Result<()> {
             println!("staged: {}", tree.display());
             Ok(())
         }
+        Task::Docs { check } => docs::docs(&workspace, check),
         Task::Soak { rounds } => suite::soak(&workspace, rounds),
         Task::Bench => bench::bench(&workspace),
     }

@@ -1,7 +1,7 @@
 //! Where this installation has its files: `TREE/bin/gatepost`, `TREE/etc/gatepost`, `TREE/lib/gatepost/providers`.
 
 use super::{ConfigArgument, Ended, report};
-use crate::config::{Config, LoadError};
+use crate::config::{Config, Draft};
 use std::path::{Path, PathBuf};
 
 /// The last place that is looked at for a configuration.
@@ -35,6 +35,14 @@ fn usual_places() -> Vec<PathBuf> {
 
 /// Loads the configuration; what is wrong with it is printed.
 pub(super) fn load(argument: &ConfigArgument) -> Result<Config, Ended> {
+    read(argument)?.complete().map_err(|problems| {
+        report::problems(problems);
+        Ended::Wrong
+    })
+}
+
+/// Reads the configuration, and goes on where something is wrong with it. That there is none to read is printed.
+pub(super) fn read(argument: &ConfigArgument) -> Result<Draft, Ended> {
     let Some(file) = config_file(argument) else {
         let places = usual_places().iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
         report::error(format!(
@@ -43,12 +51,8 @@ pub(super) fn load(argument: &ConfigArgument) -> Result<Config, Ended> {
         ));
         return Err(Ended::Wrong);
     };
-    let loaded = Config::load(&file, &|name| std::env::var(name).ok());
-    loaded.map_err(|error| {
-        match &error {
-            LoadError::Wrong(problems) => report::problems(problems),
-            LoadError::Unreadable { .. } => report::error(&error),
-        }
+    Config::read(&file, &|name| std::env::var(name).ok()).map_err(|error| {
+        report::error(error);
         Ended::Wrong
     })
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod check;
 mod installation;
 mod manual;
 mod providers;
@@ -38,6 +39,7 @@ impl From<Ended> for ExitCode {
     version,
     arg_required_else_help = true,
     after_help = "Examples:
+  gatepost check --config /etc/gatepost/gatepost.toml
   gatepost serve --config /etc/gatepost/gatepost.toml
   gatepost send --to +491701234567 --gateway outbox 'Your code is 123456'
   gatepost providers script"
@@ -51,6 +53,8 @@ struct Cli {
 enum Command {
     /// Run the host.
     Serve(Serve),
+    /// Check the configuration: every problem at once, with file, line and key.
+    Check(check::Check),
     /// Deliver one message now and print what became of it.
     Send(Box<send::Send>),
     /// List the providers that are found, or print what one of them takes.
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
     // A usage error ends here, with exit code 2.
     let ended = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),

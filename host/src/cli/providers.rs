@@ -1,5 +1,7 @@
 //! `gatepost providers`
 
+mod markdown;
+
 use super::{ConfigArgument, Ended, installation, report};
 use crate::{
     app,
@@ -7,14 +9,19 @@ use crate::{
     plugin::{Found, Library, Registry, Standing},
 };
 use gatepost_provider_api::{Kind, Parameter};
+use markdown::Page;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatepost providers
-  gatepost providers script")]
+  gatepost providers script
+  gatepost providers script --markdown > script.md")]
 pub(super) struct Providers {
     /// Print what this provider takes.
     name: Option<String>,
+    /// Print it as a page of Markdown.
+    #[arg(long, requires = "name")]
+    markdown: bool,
     #[command(flatten)]
     config: ConfigArgument,
 }
@@ -24,7 +31,7 @@ pub(super) fn run(arguments: &Providers) -> Ended {
         Err(ended) => ended,
         Ok(registry) => match &arguments.name {
             None => list(&registry),
-            Some(name) => show(&registry, name),
+            Some(name) => show(&registry, name, arguments.markdown),
         },
     }
 }
@@ -77,10 +84,14 @@ fn row([name, version, api, state, file]: [&str; 5]) {
     report::line(format!("{name:<14} {version:<10} {api:<5} {state:<9} {file}"));
 }
 
-fn show(registry: &Registry, name: &str) -> Ended {
+fn show(registry: &Registry, name: &str, markdown: bool) -> Ended {
     match registry.provider(name) {
         Ok(library) => {
-            describe(library);
+            if markdown {
+                report::text(Page { name: &library.identity.name, declaration: &library.declaration });
+            } else {
+                describe(library);
+            }
             Ended::Well
         }
         Err(refusal) => {

@@ -10,9 +10,19 @@ pub(super) fn line(text: impl fmt::Display) {
     writeln!(io::stdout(), "{text}").unwrap_or_default();
 }
 
+/// An answer of several lines, with its own line break at the end.
+pub(super) fn text(text: impl fmt::Display) {
+    write!(io::stdout(), "{text}").unwrap_or_default();
+}
+
 /// What went wrong.
 pub(super) fn error(text: impl fmt::Display) {
     writeln!(io::stderr(), "gatepost: {text}").unwrap_or_default();
+}
+
+/// What is not wrong, but worth a look.
+pub(super) fn warning(text: impl fmt::Display) {
+    writeln!(io::stderr(), "warning: {text}").unwrap_or_default();
 }
 
 /// Problems of the configuration, which begin with their place.

@@ -1,6 +1,6 @@
 //! `gatepost serve`
 
-use super::{Ended, Serve, installation, report};
+use super::{Ended, Serve, check, installation, report};
 use crate::{
     app::{App, StartError},
     telemetry,
@@ -21,7 +21,11 @@ pub(super) fn run(arguments: &Serve) -> Ended {
 
 fn start(arguments: &Serve) -> Result<(), Ended> {
     arguments.log.init(telemetry::DEFAULT_LEVEL)?;
-    let config = installation::load(&arguments.config)?;
+    let draft = installation::read(&arguments.config)?;
+    if !draft.problems.is_empty() {
+        return Err(check::explain(draft));
+    }
+    let config = draft.config;
     let failed = |error: io::Error| {
         report::error(format!("the host can't run: {error}; raise the limits of this process"));
         Ended::Failed

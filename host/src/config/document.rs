@@ -109,6 +109,12 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// Whether an unknown key was probably meant to be `name`.
+    pub(super) fn misspells(&self, name: &str, known: &[&str]) -> bool {
+        let unknown = self.entries().filter(|entry| !known.contains(&entry.name));
+        unknown.into_iter().any(|entry| nearest(entry.name, known.iter().copied()) == Some(name))
+    }
+
     /// A problem for each key that is none of `known`.
     pub(super) fn unknown(&self, known: &[&str], problems: &mut Vec<ConfigProblem>) {
         for entry in self.entries().filter(|entry| !known.contains(&entry.name)) {
@@ -175,6 +181,10 @@ impl<'d> Entry<'d> {
             location: self.source.location(&value.span()),
         };
         Some(items.iter().map(entry).collect())
+    }
+
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value.get_ref().as_array().is_some_and(|items| items.is_empty())
     }
 
     pub(super) fn kind(&self) -> &'static str {

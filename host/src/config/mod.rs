@@ -1,52 +1,34 @@
 //! The configuration file: TOML to typed, checked definitions, with file and line.
 
+mod api_keys;
+mod assemble;
 mod document;
 pub mod duration;
 mod gateways;
+mod limits;
 mod load;
+mod name;
+mod places;
+mod plugins;
+mod problems;
+mod providers;
+pub mod rate;
 mod reader;
-mod sections;
+mod routes;
+mod secrets;
+mod server;
+mod smtp_servers;
+mod store;
+mod url;
+mod webhooks;
 
-pub use gateways::Places;
-pub use load::{ConfigProblems, LoadError};
+pub use load::{Draft, LoadError};
+pub use places::Places;
+pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use reader::Environment;
 
 use gatepost_provider_api::Definition;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-
-/// A place in a configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Location {
-    /// The file, as it was named or found.
-    pub file: Arc<PathBuf>,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
-    }
-}
-
-/// One thing that is wrong with the configuration: `FILE:LINE: KEY: what is wrong; how to mend it`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// Where. The line of the wrong key; for a missing one, of its table.
-    pub location: Location,
-    /// The key, with its table: `gateways.clickatell.parameters.URL`.
-    pub key: String,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}; {}", self.location, self.key, self.what, self.mend)
-    }
-}
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A whole configuration, checked as far as that goes without the providers.
 #[derive(Clone, Debug)]
@@ -59,6 +41,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// `[plugins]`
     pub plugins: Plugins,
+    /// `[provider.*]`: which providers have settings, and where those stand.
+    pub settings: Vec<(String, Location)>,
     /// `[gateways.*]`, in the order in which they were read.
     pub gateways: Vec<Gateway>,
     /// `[[api_keys]]`
@@ -92,6 +76,15 @@ pub struct Plugins {
     pub dirs: Option<Vec<PathBuf>>,
     /// Provider name to lower-case hex SHA-256. With it, only these load.
     pub pins: Option<BTreeMap<String, String>>,
+}
+
+/// What a wrong `[plugins]` leaves open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// Which libraries may be opened: none, then.
+    pub pins: bool,
+    /// Where libraries stand: that one is not found says nothing, then.
+    pub dirs: bool,
 }
 
 /// `[gateways.NAME]`

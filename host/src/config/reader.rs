@@ -4,6 +4,7 @@ use super::{
     ConfigProblem,
     document::{Entry, Table},
     duration,
+    rate::{self, Rate},
 };
 use serde_json::{Map, Value};
 use std::{fs, io::Read as _, ops::RangeInclusive, time::Duration};
@@ -13,6 +14,14 @@ const LARGEST_REFERENCE: u64 = 64 << 10;
 
 /// The environment that `{ env = … }` references read.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// The keys of a section of a definition.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) values: Map<String, Value>,
+    /// Those with a problem of their own.
+    pub(super) unread: Vec<String>,
+}
 
 /// Reads values and collects what is wrong with them.
 pub(super) struct Reader<'e> {
@@ -32,8 +41,13 @@ impl<'e> Reader<'e> {
         self.problems.push(entry.problem(what, mend));
     }
 
-    pub(super) fn not_available(&mut self, entry: &Entry<'_>) {
-        self.refuse(entry, "not available in this version", "remove it");
+    /// Refuses a setting whose feature is not built, if it is well-formed: each mistake is one problem.
+    pub(super) fn not_built<T>(&mut self, entry: &Entry<'_>, check: impl FnOnce(&mut Self) -> T) {
+        let before = self.problems.len();
+        drop(check(self));
+        if self.problems.len() == before {
+            self.refuse(entry, "not available in this version", "remove it");
+        }
     }
 
     /// A text: a scalar, or a reference to one.
@@ -94,6 +108,16 @@ impl<'e> Reader<'e> {
         self.text(entry)
     }
 
+    /// A path, as it is written.
+    pub(super) fn path(&mut self, entry: &Entry<'_>) -> Option<String> {
+        let text = self.string(entry)?;
+        if text.is_empty() || text.contains('\0') {
+            self.refuse(entry, "must be a path", "write one, or remove the key");
+            return None;
+        }
+        Some(text)
+    }
+
     pub(super) fn duration(
         &mut self,
         entry: &Entry<'_>,
@@ -101,7 +125,9 @@ impl<'e> Reader<'e> {
     ) -> Option<Duration> {
         let text = self.string(entry)?;
         match duration::parse(&text) {
-            None => self.refuse(entry, format!("{text:?} is no duration"), duration::EXAMPLES),
+            None => {
+                self.refuse(entry, format!("{} is no duration", quoted(entry, &text)), duration::EXAMPLES)
+            }
             Some(span) if !bounds.contains(&span) => {
                 let (least, most) = (bounds.start(), bounds.end());
                 let what = format!(
@@ -116,6 +142,20 @@ impl<'e> Reader<'e> {
         None
     }
 
+    pub(super) fn rate(&mut self, entry: &Entry<'_>) -> Option<Rate> {
+        let text = self.string(entry)?;
+        let rate = rate::parse(&text);
+        match rate {
+            None => self.refuse(entry, format!("{} is no rate", quoted(entry, &text)), rate::EXAMPLES),
+            Some(rate) if !rate.is_sensible() => {
+                let what = "must be at least 1/min and at most 1000000/s";
+                self.refuse(entry, what, "write a rate between the two, or remove it for no limit");
+            }
+            Some(_) => return rate,
+        }
+        None
+    }
+
     pub(super) fn integer(&mut self, entry: &Entry<'_>, bounds: RangeInclusive<u64>) -> Option<u64> {
         let number = entry.value().is_integer().then(|| entry.scalar()).flatten();
         let number =
@@ -125,6 +165,15 @@ impl<'e> Reader<'e> {
             self.refuse(entry, what, "write such a number, without quotes");
         }
         number
+    }
+
+    pub(super) fn boolean(&mut self, entry: &Entry<'_>) -> Option<bool> {
+        let flag = entry.value().as_bool();
+        if flag.is_none() {
+            let what = format!("must be true or false, not {}", entry.kind());
+            self.refuse(entry, what, "write true or false, without quotes");
+        }
+        flag
     }
 
     /// One of a few words.
@@ -142,36 +191,48 @@ impl<'e> Reader<'e> {
         found
     }
 
-    /// The strings of a list.
-    pub(super) fn strings<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<(Entry<'d>, String)>> {
-        let Some(items) = entry.items() else {
+    pub(super) fn list<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<Entry<'d>>> {
+        let items = entry.items();
+        if items.is_none() {
             let what = format!("must be a list, not {}", entry.kind());
             self.refuse(entry, what, "write it in [brackets]");
-            return None;
-        };
+        }
+        items
+    }
+
+    /// The strings of a list.
+    pub(super) fn strings<'d>(&mut self, entry: &Entry<'d>) -> Option<Vec<(Entry<'d>, String)>> {
+        let items = self.list(entry)?;
         let texts = items.into_iter().map(|item| Some((item.clone(), self.string(&item)?)));
         texts.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// The keys of a section of a definition, in their order: scalars as strings (booleans stay), tables of scalars as such.
-    pub(super) fn section(&mut self, table: &Table<'_>, tables_allowed: bool) -> Map<String, Value> {
-        let mut found = Map::new();
-        for entry in table.entries() {
+    pub(super) fn section(&mut self, entries: &[Entry<'_>], tables_allowed: bool) -> Keys {
+        let mut keys = Keys::default();
+        for entry in entries {
             let value = match entry.as_table() {
                 Some(inner) if tables_allowed && reference_in(&inner).is_none() => {
-                    Some(Value::Object(self.section(&inner, false)))
+                    let inner = self.section(&inner.entries().collect::<Vec<_>>(), false);
+                    inner.unread.is_empty().then_some(Value::Object(inner.values))
                 }
                 _ if tables_allowed && entry.value().is_bool() => {
                     Some(Value::Bool(entry.value().as_bool() == Some(true)))
                 }
-                _ => self.text(&entry).map(Value::String),
+                _ => self.text(entry).map(Value::String),
             };
-            if let Some(value) = value {
-                found.insert(entry.name.to_owned(), value);
+            match value {
+                Some(value) => drop(keys.values.insert(entry.name.to_owned(), value)),
+                None => keys.unread.push(entry.name.to_owned()),
             }
         }
-        found
+        keys
     }
+}
+
+/// The value as a problem may show it: what a reference led to is a secret, put there by mistake.
+pub(super) fn quoted(entry: &Entry<'_>, text: &str) -> String {
+    if entry.as_table().is_some() { "what the reference leads to".into() } else { format!("{text:?}") }
 }
 
 /// `{ env = "NAME" }` or `{ file = "PATH" }`, and nothing beside it.

@@ -1,3 +1,5 @@
+mod mistakes;
+
 use super::*;
 use gatepost_provider_api::{Parameter, Problem, Section};
 use std::{fs, path::Path};
@@ -9,24 +11,13 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn load_in(folder: &Path, text: &str) -> Result<Config, LoadError> {
-    fs::write(folder.join("gatepost.toml"), text).unwrap();
-    Config::load(&folder.join("gatepost.toml"), &environment)
+    Config::load(&write_in(folder, text), &environment)
 }
 
-/// The problems of a file, without the folder before each.
-fn problems(text: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    match load_in(folder.path(), text) {
-        Ok(_) => Vec::new(),
-        Err(error) => {
-            let prefix = format!("{}/gatepost.toml:", folder.path().display());
-            error
-                .to_string()
-                .lines()
-                .map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned())
-                .collect()
-        }
-    }
+fn write_in(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("gatepost.toml");
+    fs::write(&file, text).unwrap();
+    file
 }
 
 #[test]
@@ -116,149 +107,6 @@ fn what_a_file_leaves_out_has_its_default() {
     assert_eq!(config.gateways[0].definition.setting("directory"), Some("x"));
     assert_eq!(config.gateways[0].definition.settings_directory, folder.path());
     assert!(config.warnings[0].to_string().contains("there is no API key"), "{:?}", config.warnings);
-}
-
-#[test]
-fn each_mistake_is_named_with_its_line_its_key_and_its_mend() {
-    let missing_env = "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { env = \"NOPE\" }";
-    let missing_file = "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { file = \"nope\" }";
-    let upper = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{}\"", HASH.to_uppercase());
-    let twice = format!(
-        "[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\n[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\""
-    );
-    let scope = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\nscopes = [\n\"send\",\n\"sned\"]");
-    let key_routes = format!("[[api_keys]]\nname = \"a\"\nsha256 = \"{HASH}\"\nroutes = [\"x\"]");
-    let cases = [
-        ("listen = ", "1: TOML: "),
-        ("[server]\nlisten = \"a\"\nlisten = \"b\"", "3: TOML: "),
-        ("\n[sever]\n", "2: sever: unknown key; did you mean server?"),
-        ("[server]\nlistne = \"127.0.0.1:1\"", "2: server.listne: unknown key; did you mean listen?"),
-        ("[server]\nlisten = 8025", "2: server.listen: must be a string, not a number; write it in quotes"),
-        (
-            "[server]\nlisten = \"localhost\"",
-            "2: server.listen: \"localhost\" is no address with a port; write one such as",
-        ),
-        ("[server]\n\nlisten = \"0.0.0.0:8025\"", "3: server.listen: listens beyond this machine"),
-        (
-            "[server]\ntls = { cert = \"a\", key = \"b\" }",
-            "2: server.tls: not available in this version; remove it",
-        ),
-        ("server = 1", "1: server: must be a table, not a number; write it as [server]"),
-        ("[store]\nkind = \"postgres\"", "2: store.kind: \"postgres\" is not available in this version"),
-        ("[store]\nkind = \"sqlite\"", "2: store.kind: must be \"embedded\" or \"postgres\""),
-        ("[store]\nretain = \"1h\"", "2: store.retain: must be at least 1d and at most 3650d"),
-        ("[store]\nretain = \"30\"", "2: store.retain: \"30\" is no duration; write a number and a unit"),
-        ("[store]\nretain = 30", "2: store.retain: must be a string, not a number"),
-        ("[store]\nmax_queued = 0", "2: store.max_queued: must be a whole number from 1"),
-        ("[store]\nmax_queued = \"5\"", "2: store.max_queued: must be a whole number from 1"),
-        ("[store]\npath = \"\"", "2: store.path: must be a path"),
-        ("[plugins]\ndirs = \"/x\"", "2: plugins.dirs: must be a list, not a string; write it in [brackets]"),
-        ("[plugins]\ndirs = [\n\"/x\",\n5]", "4: plugins.dirs: must be a string, not a number"),
-        (
-            "[plugins]\nisolation = \"process\"",
-            "2: plugins.isolation: \"process\" is not available in this version",
-        ),
-        ("[plugins.pins]\nhttp = \"abc\"", "2: plugins.pins.http: is no pin; write \"sha256:\" and 64"),
-        (
-            "[provider.script]\nisolation = \"process\"",
-            "2: provider.script.isolation: \"process\" is not available",
-        ),
-        (
-            "[gateways.a]\ndescription = \"x\"",
-            "1: gateways.a.provider: required key is missing; name the provider",
-        ),
-        ("[gateways.\"a b\"]\nprovider = \"x\"", "1: gateways.a b: \"a b\" is no gateway name; use letters"),
-        (
-            "[gateways.a]\nproviderr = \"x\"\nprovider = \"x\"",
-            "2: gateways.a.providerr: unknown key; did you mean provider?",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\nvalid_for = \"0s\"",
-            "3: gateways.a.valid_for: must be at least 1s and at most 7d",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\nmax_in_flight = 0",
-            "3: gateways.a.max_in_flight: must be a whole number from 1",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\nrate = \"50/s\"",
-            "3: gateways.a.rate: not available in this version",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\nretry = { attempts = 5 }",
-            "3: gateways.a.retry: not available in this version",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\non_uncertain = \"fail\"",
-            "3: gateways.a.on_uncertain: \"fail\" is not available",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\noptions = 5",
-            "3: gateways.a.options: must be a table, not a number",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = [1]",
-            "4: gateways.a.options.p: must be one value, not a list",
-        ),
-        (
-            "[gateways.a]\nprovider = \"x\"\n[gateways.a.options]\np = { a = 1 }",
-            "4: gateways.a.options.p: must be one value, not a table",
-        ),
-        (missing_env, "4: gateways.a.options.p: the environment variable NOPE is not set; set it"),
-        (missing_file, "4: gateways.a.options.p: the file "),
-        ("[routes.default]\ngateways = [\"a\"]", "1: routes: not available in this version"),
-        ("[webhooks]\nallow = []", "1: webhooks: not available in this version"),
-        ("[inbound]\nurl = \"x\"", "1: inbound: not available in this version"),
-        ("[[api_keys]]\nname = \"a\"", "1: api_keys.sha256: required key is missing; add the hash"),
-        (&upper, "3: api_keys.sha256: is no SHA-256; write the 64 lower-case hex digits"),
-        (&twice, "5: api_keys.name: there is another API key \"a\""),
-        (
-            &scope,
-            "6: api_keys.scopes: must be \"send\" or \"read\" or \"receipt\" or \"admin\"; did you mean \"send\"?",
-        ),
-        (&key_routes, "4: api_keys.routes: not available in this version"),
-        (
-            "[api_keys]\nname = \"a\"",
-            "1: api_keys: must be a list of tables, not a table; write [[api_keys]]",
-        ),
-        ("[smtp_servers.relay]\nport = 587", "1: smtp_servers.relay.host: required key is missing"),
-        (
-            "[smtp_servers.relay]\nhost = \"x\"\ntls = \"ssl\"",
-            "3: smtp_servers.relay.tls: must be \"starttls\" or",
-        ),
-    ];
-    for (text, expected) in cases {
-        let found = problems(text);
-        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
-        assert!(found[0].starts_with(expected), "{text}\n  {}\n  {expected}", found[0]);
-    }
-}
-
-#[test]
-fn a_file_with_ten_mistakes_reports_ten() {
-    let text = r#"
-[server]
-listen = 5
-tsl = 1
-[store]
-kind = "x"
-retain = "1m"
-max_queued = -1
-[plugins]
-dirs = 5
-[gateways.a]
-valid_for = "x"
-[gateways.b]
-provider = "x"
-max_in_flight = "1"
-colour = "red"
-"#;
-    let found = problems(text);
-    let lines = found
-        .iter()
-        .map(|line| line.split(':').next().unwrap().parse::<usize>().unwrap())
-        .collect::<Vec<_>>();
-    assert_eq!(lines, [3, 4, 6, 7, 8, 10, 11, 12, 15, 16], "{found:#?}");
 }
 
 #[test]

@@ -21,6 +21,10 @@ impl Handle for Broken {
         None
     }
 
+    fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>> {
+        std::future::ready(Err(Outcome::new(OutcomeKind::Misconfigured, &*self.reason))).boxed()
+    }
+
     fn start(&self) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()
     }

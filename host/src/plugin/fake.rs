@@ -54,6 +54,10 @@ impl Handle for FakeProvider {
         None
     }
 
+    fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>> {
+        std::future::ready(Ok("nothing behind it".into())).boxed()
+    }
+
     fn start(&self) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()
     }

@@ -38,6 +38,12 @@ pub trait Handle: Send + Sync + 'static {
     /// Lets the provider bind and fill its pools. Delivery does not wait for it.
     fn start(&self) -> BoxFuture<'static, ()>;
 
+    /// Contacts the service without sending a message: one line for people, already free of secrets. Fails as a submit would.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends it. It has no time limit of its own.
+    fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>>;
+
     /// Lets the provider end its connections. No submit follows.
     fn stop(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }

@@ -50,7 +50,7 @@ impl Instance {
         definition: &Definition,
         secrets: &[String],
     ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
-        let checked = library.declaration.check(definition)?;
+        let checked = Self::check(library, definition, secrets)?;
         let whole = |what: String, mend: &str| vec![Problem::new(Section::Definition, "", what, mend)];
         let json = serde_json::to_string(&checked)
             .map_err(|error| whole(error.to_string(), "correct the definition"))?;
@@ -87,6 +87,25 @@ impl Instance {
         Ok((Arc::new(instance), warnings))
     }
 
+    /// Checks a definition against the provider's declaration alone. Returns it as the provider is to get it.
+    ///
+    /// # Errors
+    /// Every problem that the declaration knows of, free of `secrets`.
+    pub fn check(
+        library: &Library,
+        definition: &Definition,
+        secrets: &[String],
+    ) -> Result<Definition, Vec<Problem>> {
+        library.declaration.check(definition).map_err(|mut problems| {
+            let secrets = Redactor::secrets(secrets);
+            for problem in &mut problems {
+                problem.what = secrets.redact(&problem.what).into_owned();
+                problem.mend = secrets.redact(&problem.mend).into_owned();
+            }
+            problems
+        })
+    }
+
     /// Calls into the plugin, unless the instance was stopped. The lock is held for the call that makes the future, never across an
     /// await.
     fn call<T>(&self, call: impl FnOnce(&RawProviderBox) -> T) -> Option<T> {
@@ -104,20 +123,6 @@ impl Instance {
                 gateway = &*self.gateway,
                 "the provider could not be dropped in time; its thread is left behind"
             );
-        }
-    }
-
-    /// Contacts the service without sending a message: one line for people.
-    ///
-    /// # Errors
-    /// What a submit would come to.
-    pub async fn probe(&self) -> Result<String, Outcome> {
-        let stopped = || Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped");
-        let probe = self.call(|provider| provider.probe()).ok_or_else(stopped)?;
-        match AssertUnwindSafe(probe).catch_unwind().await {
-            Ok(ROk(line)) => Ok(self.redaction.clean(&line, None)),
-            Ok(RErr(error)) => Err(refused(error, &|says| self.redaction.clean(says, None))),
-            Err(_) => Err(panicked()),
         }
     }
 }
@@ -167,6 +172,24 @@ impl Handle for Instance {
                 detail = outcome.detail,
                 "the provider did not start as it should; submits are tried all the same"
             );
+        }
+        .boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>> {
+        let probe = std::panic::catch_unwind(AssertUnwindSafe(|| self.call(|provider| provider.probe())));
+        let redaction = Arc::clone(&self.redaction);
+        async move {
+            let probe = match probe {
+                Ok(Some(probe)) => probe,
+                Ok(None) => return Err(Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped")),
+                Err(_) => return Err(panicked()),
+            };
+            match AssertUnwindSafe(probe).catch_unwind().await {
+                Ok(ROk(line)) => Ok(redaction.clean(&line, None)),
+                Ok(RErr(error)) => Err(refused(error, &|says| redaction.clean(says, None))),
+                Err(_) => Err(panicked()),
+            }
         }
         .boxed()
     }

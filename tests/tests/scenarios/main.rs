@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_input;
+mod check;
 mod configuration;
 mod delivery;
 mod providers;

@@ -19,6 +19,10 @@ fn with_a_name_it_prints_the_parameter_table() {
     for word in ["SCRIPT", "BACKGROUND", "REGEXP", "TIMEOUT", "directory", "30", "background"] {
         assert!(ended.stdout.contains(word), "{word} in {}", ended.stdout);
     }
+    let page = gatepost(&["providers", "script", "--markdown"]);
+    assert_eq!(page.code, Some(0), "{page:?}");
+    assert!(page.stdout.starts_with("# Provider `script`\n"), "{page:?}");
+    assert!(page.stdout.contains("| `SCRIPT` | yes | |"), "{page:?}");
     let unknown = gatepost(&["providers", "scirpt"]);
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(unknown.output().contains("script"), "the nearest name: {unknown:?}");

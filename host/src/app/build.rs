@@ -1,0 +1,147 @@
+//! From a configuration to providers and gateways.
+
+use super::StartError;
+use crate::{
+    config::{Config, ConfigProblem, ConfigProblems, Doubts, Gateway as Definition},
+    gateway::{Gateway, GatewayState},
+    plugin::{Broken, Handle, Instance, Library, Registry, Standing},
+};
+use gatepost_provider_api::declaration::nearest;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Loads the providers, from the configured folders or `default_dirs`. Blocks. Every file's fate goes into the log.
+///
+/// # Errors
+/// `copies`, the folder for private copies, can't be used.
+pub fn load_providers(
+    config: &Config,
+    default_dirs: &[PathBuf],
+    copies: &Path,
+) -> Result<Registry, StartError> {
+    let dirs = config.plugins.dirs.as_deref().unwrap_or(default_dirs);
+    let registry = Registry::load(dirs, config.plugins.pins.as_ref(), copies)
+        .map_err(|source| StartError::Copies { folder: copies.to_owned(), source })?;
+    for found in registry.found() {
+        match &found.standing {
+            Standing::Loaded(library) => {
+                let identity = &library.identity;
+                tracing::info!(provider = identity.name, version = identity.version, file = %found.file.display(), "provider loaded");
+            }
+            Standing::Refused(_) => tracing::warn!("{found}"),
+            Standing::Shadowed { .. } => tracing::info!("{found}"),
+        }
+    }
+    Ok(registry)
+}
+
+/// What became of the gateways of a configuration.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    /// Those that messages can be handed to, in the order of the configuration.
+    pub(super) gateways: Vec<Gateway>,
+    /// What is wrong with the others.
+    pub(super) problems: Vec<ConfigProblem>,
+    pub(super) warnings: Vec<ConfigProblem>,
+    /// Gateways that are down because their provider is at fault.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// A provider that panics or hangs takes nothing else down: the others are served, and its gateway says why it is not.
+#[derive(Debug)]
+pub(super) struct Fault {
+    gateway: String,
+    provider: String,
+    reason: String,
+    pub(super) problem: ConfigProblem,
+}
+
+impl Built {
+    /// The gateways, if nothing is wrong with any of them; warnings and faults go into the log.
+    pub(super) fn complete(self) -> Result<Vec<Gateway>, ConfigProblems> {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+        for Fault { gateway, provider, reason, .. } in &self.faults {
+            tracing::error!(gateway, provider, reason, "the gateway is down");
+        }
+        if self.problems.is_empty() { Ok(self.gateways) } else { Err(ConfigProblems::new(self.problems)) }
+    }
+}
+
+/// Builds the gateways. Blocks. `doubts` are what is open in a configuration with problems of its own.
+pub(super) fn build_gateways(config: &Config, registry: &Registry, doubts: Doubts) -> Built {
+    let mut built = Built::default();
+    for gateway in &config.gateways {
+        match registry.provider(&gateway.provider) {
+            Ok(library) => built.add(gateway, library),
+            // It may stand in a folder that is not known.
+            Err(_) if doubts.dirs => {}
+            Err(refusal) => built.problems.push(gateway.provider_problem(refusal.what, refusal.mend)),
+        }
+    }
+    if !doubts.dirs {
+        built.settings_for_nobody(config, registry);
+    }
+    built
+}
+
+impl Built {
+    /// Settings of a provider that is not there: a slip of the pen, or a library that is to come.
+    fn settings_for_nobody(&mut self, config: &Config, registry: &Registry) {
+        let names = registry.libraries().map(|library| library.identity.name.as_str()).collect::<Vec<_>>();
+        for (name, location) in &config.settings {
+            // What a gateway names is missed there.
+            let named = config.gateways.iter().any(|gateway| gateway.provider == *name);
+            if named || names.contains(&name.as_str()) {
+                continue;
+            }
+            let problem = |mend| ConfigProblem {
+                location: location.clone(),
+                key: format!("provider.{name}"),
+                what: format!("there is no provider {name:?}"),
+                mend,
+            };
+            match nearest(name, names.iter().copied()) {
+                Some(near) => self.problems.push(problem(format!("did you mean {near:?}?"))),
+                None => self.warnings.push(problem("remove its settings, or put its library there".into())),
+            }
+        }
+    }
+
+    fn add(&mut self, gateway: &Definition, library: &Arc<Library>) {
+        let secrets = gateway.secrets(Some(&library.declaration));
+        if !gateway.is_whole() {
+            let found = Instance::check(library, &gateway.definition, &secrets).err().unwrap_or_default();
+            let news = found.iter().filter(|problem| !gateway.is_known(problem, &library.declaration));
+            self.problems.extend(news.map(|problem| gateway.problem(problem)));
+            return;
+        }
+        match Instance::create(library, &gateway.definition, &secrets) {
+            Ok((instance, warnings)) => {
+                self.warnings.extend(warnings.iter().map(|warning| gateway.problem(warning)));
+                self.gateways.push(running(gateway, instance));
+            }
+            Err(found) => match found.iter().find(|problem| !problem.fault).or(found.first()) {
+                Some(fault) if fault.fault => {
+                    let reason = fault.to_string();
+                    let broken = Arc::new(Broken { reason: reason.clone() });
+                    self.gateways.push(Gateway { state: GatewayState::Down, ..running(gateway, broken) });
+                    self.faults.push(Fault {
+                        gateway: gateway.name.clone(),
+                        provider: gateway.provider.clone(),
+                        reason,
+                        problem: gateway.problem(fault),
+                    });
+                }
+                _ => self.problems.extend(found.iter().map(|problem| gateway.problem(problem))),
+            },
+        }
+    }
+}
+
+fn running(gateway: &Definition, handle: Arc<dyn Handle>) -> Gateway {
+    Gateway::new(&gateway.name, handle, gateway.valid_for, gateway.submit_timeout, gateway.max_in_flight)
+}

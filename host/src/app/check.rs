@@ -1,0 +1,74 @@
+//! Everything that is wrong with a configuration, without serving it.
+
+use super::{StartError, build::build_gateways, load_providers};
+use crate::{
+    config::{ConfigProblem, ConfigProblems, Draft},
+    gateway::Gateway,
+    message::{Outcome, OutcomeKind},
+    plugin::{Found, Standing},
+};
+use std::{path::PathBuf, time::Duration};
+
+/// The longest that somebody who checks a configuration waits for a service, however long a submit may take.
+const PROBE: Duration = Duration::from_secs(30);
+
+/// What there is to say of a configuration.
+#[derive(Debug)]
+pub struct Checked {
+    /// The gateways that could be built. They are not started.
+    pub gateways: Vec<Gateway>,
+    /// What is wrong: with the files, and with the definitions as their providers see them.
+    pub problems: ConfigProblems,
+    /// What is not wrong, but worth a look.
+    pub warnings: ConfigProblems,
+    /// Libraries that were refused.
+    pub refused: Vec<Found>,
+}
+
+/// Loads the providers and builds every gateway that could be read, whatever is wrong with the others. Opens no store, listens
+/// nowhere, contacts nobody. Blocks.
+///
+/// # Errors
+/// There is no room for the private copies of the libraries.
+pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartError> {
+    let Draft { config, mut problems, doubts } = draft;
+    if doubts.pins {
+        // Which libraries may be opened is not known, and opening one runs its code.
+        return Ok(Checked {
+            gateways: Vec::new(),
+            problems: ConfigProblems::new(problems),
+            warnings: ConfigProblems::new(config.warnings),
+            refused: Vec::new(),
+        });
+    }
+    let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
+    // An opened library stays open when its file is gone.
+    let folder = tempfile::tempdir().map_err(copies)?;
+    let registry = load_providers(&config, default_dirs, folder.path())?;
+    let built = build_gateways(&config, &registry, doubts);
+    problems.extend(built.problems);
+    problems.extend(built.faults.into_iter().map(|fault| fault.problem));
+    let warnings = config.warnings.into_iter().chain(built.warnings).collect::<Vec<ConfigProblem>>();
+    let refused = registry.found().iter().filter(|found| matches!(found.standing, Standing::Refused(_)));
+    Ok(Checked {
+        gateways: built.gateways,
+        problems: ConfigProblems::new(problems),
+        warnings: ConfigProblems::new(warnings),
+        refused: refused.cloned().collect(),
+    })
+}
+
+/// Contacts the service behind a gateway without sending a message, for as long as a submit may take and at most 30 s: one line for
+/// people.
+///
+/// # Errors
+/// What a submit would come to.
+pub async fn probe(gateway: &Gateway) -> Result<String, Outcome> {
+    let limit = gateway.submit_timeout.min(PROBE);
+    let probed = tokio::time::timeout(limit, gateway.handle.probe()).await.unwrap_or_else(|_| {
+        let detail = format!("no answer within {} s", limit.as_secs_f32());
+        Err(Outcome::new(OutcomeKind::Unavailable, detail))
+    });
+    std::sync::Arc::clone(&gateway.handle).stop().await;
+    probed
+}
