@@ -4,12 +4,14 @@
 
 mod id;
 mod masked;
+mod progress;
 mod record;
 mod state;
 mod time;
 
 pub use id::{InvalidId, MessageId};
 pub use masked::{Recipient, Text};
-pub use record::{Attempt, Content, Event, Message, NewMessage};
+pub use progress::{Progress, Tried};
+pub use record::{Attempt, Content, Event, Message, NewMessage, Validity};
 pub use state::{Outcome, OutcomeKind, Priority, State};
 pub use time::{Clock, Timestamp};

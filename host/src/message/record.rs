@@ -1,6 +1,7 @@
 //! A message as it is accepted, and as it is kept.
 
 use super::{MessageId, Outcome, Priority, Recipient, State, Text, Timestamp};
+use std::time::Duration;
 
 /// What a message carries. Erased from the store as soon as it is finished.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -30,6 +31,22 @@ impl Content {
     }
 }
 
+/// How long a message is worth something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// When its time began: `send_at`, else its acceptance.
+    pub from: Timestamp,
+    /// Its own `valid_for`; `None`: that of the gateway that it goes through.
+    pub own: Option<Duration>,
+}
+
+impl Validity {
+    /// When the message's time passes for a gateway with this `valid_for`.
+    pub fn deadline(self, valid_for: Duration) -> Timestamp {
+        self.from.plus(self.own.unwrap_or(valid_for))
+    }
+}
+
 /// An admitted message, not stored yet. Nothing of this changes later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
@@ -41,8 +58,12 @@ pub struct NewMessage {
     pub content: Content,
     /// The sender that the recipient is to see, where the gateway allows to choose it.
     pub from: Option<String>,
-    /// The gateway that it is to go through.
+    /// The gateway in whose queue it begins.
     pub gateway: String,
+    /// The route that it takes; `None` where it names its gateway.
+    pub route: Option<String>,
+    /// The gateways of its route in order of preference, as they were when it was accepted; empty where it names its gateway.
+    pub plan: Vec<String>,
     /// The application's own word for its kind; routes match it.
     pub tag: Option<String>,
     /// How urgent it is.
@@ -51,8 +72,12 @@ pub struct NewMessage {
     pub created_at: Timestamp,
     /// Not submitted before.
     pub due_at: Timestamp,
-    /// Never submitted at or after.
+    /// How long it is worth something.
+    pub validity: Validity,
+    /// Never submitted at or after, through whichever gateway.
     pub expires_at: Timestamp,
+    /// Never submitted through `gateway` at or after.
+    pub deadline: Timestamp,
     /// Name of the API key that it came with; `None` where the host has no keys.
     pub api_key: Option<String>,
 }
@@ -88,8 +113,10 @@ pub struct Message {
     pub to: Recipient,
     /// The sender that the recipient is to see.
     pub from: Option<String>,
-    /// The gateway that it is to go through, or went through.
+    /// The gateway that it goes through now, or went through.
     pub gateway: String,
+    /// The route that it takes; `None` where it names its gateway.
+    pub route: Option<String>,
     /// The application's own word for its kind.
     pub tag: Option<String>,
     /// How urgent it is.
@@ -124,6 +151,7 @@ impl Message {
             to: new.to.clone(),
             from: new.from.clone(),
             gateway: new.gateway.clone(),
+            route: new.route.clone(),
             tag: new.tag.clone(),
             priority: new.priority,
             created_at: new.created_at,
@@ -148,23 +176,25 @@ impl Message {
         self
     }
 
-    /// The message as it stands after it finished.
-    pub fn finish(
-        &mut self,
-        state: State,
-        at: Timestamp,
-        attempt: Option<Attempt>,
-        reason: Option<super::OutcomeKind>,
-    ) {
-        if let Some(attempt) = attempt {
+    /// What one submission left behind: the attempt, and an event `sending` at its start, unless the message was `sending` already.
+    pub fn attempted(&mut self, attempt: Attempt) {
+        if self.state != State::Sending {
+            self.events.push(Event { at: attempt.started_at, state: State::Sending });
+            (self.state, self.updated_at) = (State::Sending, attempt.started_at);
+        }
+        self.gateway.clone_from(&attempt.gateway);
+        if attempt.outcome.kind == super::OutcomeKind::Accepted || !attempt.outcome.provider_ids.is_empty() {
             self.parts = attempt.outcome.parts;
             self.provider_ids.clone_from(&attempt.outcome.provider_ids);
-            if self.state != State::Sending {
-                self.events.push(Event { at: attempt.started_at, state: State::Sending });
-            }
-            self.attempts.push(attempt);
         }
-        self.events.push(Event { at, state });
+        self.attempts.push(attempt);
+    }
+
+    /// Changes the state, with its event, unless it is that already.
+    pub fn change(&mut self, state: State, at: Timestamp, reason: Option<super::OutcomeKind>) {
+        if self.state != state {
+            self.events.push(Event { at, state });
+        }
         (self.state, self.updated_at, self.reason) = (state, at, reason);
     }
 }

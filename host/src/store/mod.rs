@@ -9,7 +9,8 @@ pub mod embedded;
 pub mod memory;
 
 use crate::message::{
-    Attempt, Content, Message, MessageId, NewMessage, OutcomeKind, Priority, Recipient, State, Timestamp,
+    Attempt, Content, Message, MessageId, NewMessage, OutcomeKind, Priority, Progress, Recipient, State,
+    Timestamp, Validity,
 };
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -28,38 +29,122 @@ pub struct Place {
 /// A message that waits for its submission, with all that the submission needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
+    /// The gateway in whose queue it is.
+    pub gateway: String,
     /// Its place in the queue.
     pub place: Place,
+    /// `queued`, or `sending` if it is on its way from one gateway to the next.
+    pub state: State,
     /// Whom it is for.
     pub to: Recipient,
-    /// What it carries.
+    /// What it carries; empty where a read leaves it out.
     pub content: Content,
     /// The sender that the recipient is to see.
     pub from: Option<String>,
     /// The application's own word for its kind.
     pub tag: Option<String>,
+    /// The gateways of its route in order of preference; empty where it names its gateway.
+    pub plan: Vec<String>,
+    /// How far it has come.
+    pub progress: Progress,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// Never submitted at or after.
+    /// How long it is worth something.
+    pub validity: Validity,
+    /// Never submitted at or after, through whichever gateway.
     pub expires_at: Timestamp,
+    /// Never submitted through `gateway` at or after.
+    pub deadline: Timestamp,
     /// How many attempts it has behind it.
     pub attempts: u32,
+    /// When a submission began that was marked on disk ([`Store::mark`]) and whose outcome is not known.
+    pub marked_at: Option<Timestamp>,
 }
 
-/// The end of a message's time in the queue, to be recorded.
+/// A piece of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Front {
+    /// What is due, in order of [`Place`].
+    pub ready: Vec<Ready>,
+    /// When the next message of the queue is due that is not due yet; looked up only where `ready` holds all that is due.
+    pub next_due: Option<Timestamp>,
+}
+
+/// What becomes of a message that waited in a queue, to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finish {
+pub struct Step {
     /// The message.
     pub id: MessageId,
-    /// `sent`, `failed`, `expired` or `canceled`.
-    pub state: State,
+    /// The queue that it is taken from. A message that is not in this queue, at this place, any more is left as it is.
+    pub from: (String, Place),
+    /// The submission that led to it, if there was one. The message gets an event `sending` at its start, unless it is `sending`
+    /// already; its parts and provider ids, if something went out.
+    pub attempt: Option<Attempt>,
     /// When.
     pub at: Timestamp,
-    /// The submission that ended it; `None` where it ended without one. It gives the message its parts and
-    /// provider ids, and an event `sending` at its start, unless that one is recorded already.
-    pub attempt: Option<Attempt>,
-    /// Why it failed.
-    pub reason: Option<OutcomeKind>,
+    /// What becomes of it.
+    pub next: Next,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is over: `sent`, `failed` or `expired`, with an event. Its content is erased.
+    Finished {
+        /// The state.
+        state: State,
+        /// Why it failed.
+        reason: Option<OutcomeKind>,
+    },
+    /// It waits in a queue, perhaps another: `queued` for its next round, or `sending` on its way to the next gateway, with an event
+    /// if the state changes. A mark is taken off.
+    Waits {
+        /// The gateway.
+        gateway: String,
+        /// The state.
+        state: State,
+        /// Not submitted before.
+        due_at: Timestamp,
+        /// Never submitted through `gateway` at or after.
+        deadline: Timestamp,
+        /// How far it has come.
+        progress: Progress,
+    },
+}
+
+/// A request that is to be carried out once, however often it comes: the first one's messages stand for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Name of the API key that it came with; empty where the host has no keys. Others' keys are others' requests.
+    pub api_key: String,
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// Of the request's content: the same key with another content is a mistake.
+    pub fingerprint: [u8; 32],
+    /// Now. What is remembered for longer than 24 h is forgotten.
+    pub at: Timestamp,
+}
+
+/// What came of an insert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// The messages are on disk.
+    Stored,
+    /// The same request was there before, within 24 h: nothing was stored. These are its messages.
+    Known(Vec<MessageId>),
+    /// The key was there before, within 24 h, with another request. Nothing was stored.
+    Conflict,
+}
+
+/// What came of a cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canceled {
+    /// It is `canceled`.
+    Done,
+    /// It is in this state, not `queued`: left as it is.
+    Refused(State),
+    /// There is no such message.
+    Unknown,
 }
 
 /// Why the store did not do what it was asked.
@@ -87,24 +172,45 @@ pub enum StoreError {
 /// # Cancellation
 /// A future that is dropped may have done its work or not, never half of it.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Stores the batch, all or none: each message as `queued` in its gateway's queue, with its event.
-    /// Resolves when it is on disk.
+    /// Stores the batch, all or none: each message as `queued` in its gateway's queue, with its event; with `once`, unless
+    /// that request was there before. Resolves when it is on disk.
     ///
     /// # Errors
     /// Any [`StoreError`]; nothing of the batch was stored then.
-    fn insert(&self, batch: Vec<NewMessage>) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn insert(
+        &self,
+        batch: Vec<NewMessage>,
+        once: Option<Once>,
+    ) -> BoxFuture<'_, Result<Inserted, StoreError>>;
 
-    /// Records the end of these messages' time in the queue, all or none: state, attempt, events; erases their content and takes
-    /// them out of the queue. One that is finished already, or unknown, is left as it is.
+    /// Records the steps, all or none. Says of each whether it was taken: not if the message is not where the step takes it from.
     /// Resolves when it is on disk.
     ///
     /// # Errors
     /// Any [`StoreError`]; nothing of the batch was recorded then: ask again.
-    fn finish(&self, batch: Vec<Finish>) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>>;
+
+    /// Marks on disk that a submission of the message begins at `at`: `sending`, with an event, unless it is that already. Whether it was
+    /// marked: not if it is no longer in the queue, at the place, that it is expected at. Resolves when it is on disk.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; nothing was marked then.
+    fn mark(
+        &self,
+        id: MessageId,
+        from: (String, Place),
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Cancels a message that is `queued`: out of its queue, its content erased. Resolves when it is on disk.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; nothing was changed then.
+    fn cancel(&self, id: MessageId, at: Timestamp) -> BoxFuture<'_, Result<Canceled, StoreError>>;
 
     /// The first messages of a gateway's queue that are due at `now`, in order of their [`Place`]: at most `limit` messages, and no
     /// more once their contents exceed `max_bytes` (at least one, if there is one).
-    /// They stay in the queue until they are finished.
+    /// They stay in the queue until a step takes them out.
     ///
     /// # Errors
     /// Any [`StoreError`] of reading.
@@ -114,13 +220,39 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
         limit: usize,
         max_bytes: usize,
-    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>>;
+    ) -> BoxFuture<'_, Result<Front, StoreError>>;
 
-    /// The gateways in whose queues messages wait, with how many.
+    /// Messages of a gateway's queue that have a plan, due or not, in order of [`Place`] after `after`, at most `limit`; without
+    /// their contents.
     ///
     /// # Errors
     /// Any [`StoreError`] of reading.
-    fn queues(&self) -> BoxFuture<'_, Result<Vec<(String, u64)>, StoreError>>;
+    fn planned(
+        &self,
+        gateway: &str,
+        after: Option<Place>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>>;
+
+    /// Messages of all queues whose deadline is at or before `now`, the earliest first, at most `limit`, without their contents; and the
+    /// earliest deadline after `now` in any queue.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of reading.
+    fn overdue(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>>;
+
+    /// When the oldest message of each queue was accepted, about: that of the first at each priority.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of reading.
+    fn oldest(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>>;
+
+    /// The gateways in whose queues messages wait, with how many. Costs nothing.
+    fn depths(&self) -> Vec<(String, u64)>;
 
     /// One message; `None` if there is none of that id.
     ///
