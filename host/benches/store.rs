@@ -10,9 +10,11 @@
 
 use futures_util::future::join_all;
 use gatepost::{
-    message::{Attempt, Clock, Content, MessageId, NewMessage, Outcome, Priority, Recipient, State, Text},
+    message::{
+        Attempt, Clock, Content, MessageId, NewMessage, Outcome, Priority, Recipient, State, Text, Validity,
+    },
     store::{
-        Finish, Store,
+        Next, Place, Step, Store,
         embedded::{EmbeddedStore, Options},
     },
 };
@@ -34,20 +36,25 @@ fn new_message() -> NewMessage {
         content: Content { text: Text::new("x".repeat(PAYLOAD)), title: None, data: None },
         from: Some("ACME".into()),
         gateway: "bench".into(),
+        route: None,
+        plan: Vec::new(),
         tag: Some("login".into()),
         priority: Priority::Normal,
         created_at: now,
         due_at: now,
+        validity: Validity { from: now, own: None },
         expires_at: now.plus(Duration::from_secs(600)),
+        deadline: now.plus(Duration::from_secs(600)),
         api_key: None,
     }
 }
 
-fn finish(id: MessageId) -> Finish {
+fn sent(place: Place) -> Step {
     let now = Clock::System.now();
     let outcome = Outcome::accepted(vec!["0123456789abcdef".into()], 1);
     let attempt = Attempt { gateway: "bench".into(), started_at: now, ended_at: now, outcome };
-    Finish { id, state: State::Sent, at: now, attempt: Some(attempt), reason: None }
+    let next = Next::Finished { state: State::Sent, reason: None };
+    Step { id: place.id, from: ("bench".into(), place), attempt: Some(attempt), at: now, next }
 }
 
 /// Calls a second: each appends `batch` payloads and makes them durable.
@@ -71,13 +78,12 @@ async fn store_rate(store: &dyn Store, at_once: usize) -> f64 {
     let (mut done, started) = (0_usize, Instant::now());
     while started.elapsed() < EACH {
         // Each by itself, as requests come: it is the store that makes groups of them.
-        for stored in join_all((0..at_once).map(|_| store.insert(vec![new_message()]))).await {
+        for stored in join_all((0..at_once).map(|_| store.insert(vec![new_message()], None))).await {
             stored.unwrap();
         }
-        let claimed = store.ready("bench", Clock::System.now(), at_once, usize::MAX).await.unwrap();
+        let claimed = store.ready("bench", Clock::System.now(), at_once, usize::MAX).await.unwrap().ready;
         assert_eq!(claimed.len(), at_once);
-        for finished in join_all(claimed.iter().map(|ready| store.finish(vec![finish(ready.place.id)]))).await
-        {
+        for finished in join_all(claimed.iter().map(|ready| store.record(vec![sent(ready.place)]))).await {
             finished.unwrap();
         }
         done += at_once;

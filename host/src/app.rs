@@ -7,15 +7,16 @@ pub use build::load_providers;
 pub use check::{Checked, check, probe};
 
 use crate::{
-    accept::{Acceptor, Caller, Refusal},
+    accept::{Acceptor, Caller, Refusal, Wishes},
     api::{self, Api},
     config::{Config, ConfigProblems, Doubts},
     delivery::Delivery,
     gateway::Gateway,
-    message::{Clock, Message},
+    message::{Clock, Message, State},
     plugin::Registry,
+    route::Routes,
     store::{
-        Store, StoreError,
+        Store,
         embedded::{EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
@@ -27,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long submits that are going on may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// How often a message without a server is looked at: what it waits for is in this process.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How long the runtimes of the provider libraries may take to end.
 const STOP_RUNTIME: Duration = Duration::from_secs(2);
@@ -40,9 +44,6 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Open(OpenError),
-    /// The store can't be read.
-    #[error("the store can't be read: {0}; look at the disk under it")]
-    Store(StoreError),
     /// The private copies of the providers can't be made.
     #[error("the folder {} for copies of the providers can't be used: {source}; make it writable", .folder.display())]
     Copies {
@@ -88,9 +89,10 @@ impl App {
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let delivery =
-            Delivery::start(Arc::clone(&store), gateways, clock).await.map_err(StartError::Store)?;
-        let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, clock, config.store.max_queued));
+        let delivery = Delivery::start(Arc::clone(&store), gateways, clock);
+        let routes = Routes::new(config.routes.clone());
+        let max_queued = config.store.max_queued;
+        let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued));
         Ok(Self { store, registry, acceptor, config, listener })
     }
 
@@ -160,6 +162,7 @@ pub async fn send_once(
     if config.gateways.iter().any(|gateway| Some(gateway.name.as_str()) == wanted) {
         config.gateways.retain(|gateway| Some(gateway.name.as_str()) == wanted);
     }
+    let routes = config.routes.clone();
     let prepared = tokio::task::spawn_blocking(move || {
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(copies)?;
@@ -169,17 +172,36 @@ pub async fn send_once(
     let start = SendError::Start;
     let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
     let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
-    let delivery = Delivery::start(store.clone(), gateways, clock)
-        .await
-        .map_err(|error| start(StartError::Store(error)))?;
-    let acceptor = Acceptor::new(store, Arc::clone(&delivery), clock, 1);
-    let accepted = acceptor.accept(body, &Caller::default(), true).await.map_err(SendError::Refused)?;
-    let ended = match accepted.finished {
-        Some(mut finished) => tokio::time::timeout(wait, finished.finished()).await.ok().flatten(),
-        None => None,
+    let delivery = Delivery::start(store.clone(), gateways, clock);
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), Routes::new(routes), clock, 1);
+    let wishes = Wishes { wait: true, key: None };
+    let accepted = acceptor.accept(body, &Caller::default(), &wishes).await.map_err(SendError::Refused)?;
+    let id = accepted.message.id;
+    let mut last = accepted.message;
+    let round_over = async {
+        let mut looks = tokio::time::interval(LOOK);
+        let mut finished = accepted.finished;
+        loop {
+            // There is nobody who would wait for another round.
+            if last.state == State::Queued && !last.attempts.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(ended) = async { finished.as_mut()?.finished().await } => {
+                    last = ended;
+                    return;
+                }
+                _ = looks.tick() => {}
+            }
+            if let Ok(Some(message)) = acceptor.message(id).await {
+                last = message;
+            }
+        }
     };
+    // What is known by then counts.
+    tokio::time::timeout(wait, round_over).await.unwrap_or_default();
     delivery.drain(Duration::ZERO).await;
-    Ok(ended.unwrap_or(accepted.message))
+    Ok(last)
 }
 
 fn task_failed(error: tokio::task::JoinError) -> StartError {

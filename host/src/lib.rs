@@ -6,6 +6,7 @@ pub mod cli;
 pub mod app;
 pub mod api;
 pub mod accept;
+pub mod route;
 pub mod delivery;
 pub mod gateway;
 pub mod plugin;

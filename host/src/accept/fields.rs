@@ -3,8 +3,8 @@
 use crate::{
     config::duration,
     delivery::Delivery,
-    gateway::Gateway,
-    message::{Content, Priority, Recipient, Text},
+    message::{Content, Priority, Recipient, Text, Timestamp},
+    route::{Route, Routes},
 };
 use gatepost_provider_api::declaration::nearest;
 use serde_json::{Map, Value};
@@ -34,6 +34,17 @@ const MEMBERS: [&str; 12] = [
     "title",
     "callback_url",
 ];
+
+/// How far ahead a message may be sent.
+const LATEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// The gateways that a message may take.
+pub(super) struct Way {
+    /// The route that says so; `None` where the message names its gateway.
+    pub(super) route: Option<String>,
+    /// In order of preference, at least one.
+    pub(super) gateways: Vec<String>,
+}
 
 /// One field of a request that can't be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,31 +156,47 @@ impl<'a> Fields<'a> {
         })
     }
 
-    pub(super) fn gateway<'d>(&mut self, delivery: &'d Delivery) -> Option<&'d Gateway> {
+    /// The gateways that the message may take, in order of preference.
+    pub(super) fn way(
+        &mut self,
+        delivery: &Delivery,
+        routes: &Routes,
+        to: Option<&Recipient>,
+        tag: Option<&str>,
+    ) -> Option<Way> {
+        let along = |route: &Route| Way { route: Some(route.name.clone()), gateways: route.order() };
         match (self.given("gateway"), self.given("route")) {
             (true, true) => {
                 self.error("route", "`gateway` and `route` exclude each other: name one of them");
                 None
             }
             (false, true) => {
-                self.error("route", "routes are not available in this version: name a `gateway`");
-                None
+                let name = self.string("route", "")?;
+                let found = routes.named(name).map(along);
+                if found.is_none() {
+                    let names = routes.all().iter().map(|route| route.name.as_str());
+                    self.error("route", format!("there is no such route; {}", meant(name, names)));
+                }
+                found
             }
             (false, false) => {
-                self.error("gateway", "is missing: there is no default route, so name the gateway that the message is to go through");
-                None
+                // Without a recipient no route can be told to fit; that it is missing is an error of its own.
+                let found = routes.fitting(to?.expose(), tag).map(along);
+                if found.is_none() {
+                    self.error("gateway", "is missing: no route fits the message, and there is no default route; name a gateway or a route");
+                }
+                found
             }
             (true, false) => {
                 let name = self.string("gateway", "")?;
-                let found = delivery.gateway(name);
-                if found.is_none() {
-                    let mend = match nearest(name, delivery.gateway_names()) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "name one that the configuration defines".into(),
-                    };
-                    self.error("gateway", format!("there is no such gateway; {mend}"));
+                if delivery.gateway(name).is_some() {
+                    return Some(Way { route: None, gateways: vec![name.to_owned()] });
                 }
-                found
+                self.error(
+                    "gateway",
+                    format!("there is no such gateway; {}", meant(name, delivery.gateway_names())),
+                );
+                None
             }
         }
     }
@@ -207,19 +234,35 @@ impl<'a> Fields<'a> {
         None
     }
 
-    pub(super) fn refuse_what_is_not_built(&mut self) {
-        if let Some(time) = self.string("send_at", "") {
-            match time.parse::<jiff::Timestamp>() {
-                Ok(_) => self.error("send_at", "is not available in this version; leave it out"),
-                Err(_) => self.error("send_at", "is no RFC 3339 time such as \"2026-01-01T12:00:00Z\""),
-            }
+    /// When the message is to be sent; `None`: now.
+    pub(super) fn send_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let text = self.string("send_at", "write a time such as \"2026-01-01T12:00:00Z\"")?;
+        let Ok(time) = text.parse::<jiff::Timestamp>() else {
+            self.error("send_at", "is no RFC 3339 time such as \"2026-01-01T12:00:00Z\"");
+            return None;
+        };
+        let time = Timestamp::from_millis(time.as_millisecond());
+        if time > now.plus(LATEST) {
+            self.error("send_at", "must be at most 30 days ahead");
+            return None;
         }
+        (time > now).then_some(time)
+    }
+
+    pub(super) fn refuse_what_is_not_built(&mut self) {
         if self.string("callback_url", "").is_some() {
             self.error(
                 "callback_url",
                 "its origin is not allowed: webhooks are not available in this version",
             );
         }
+    }
+}
+
+fn meant<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name one that the configuration defines".into(),
     }
 }
 

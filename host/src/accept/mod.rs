@@ -4,12 +4,14 @@ mod fields;
 
 use crate::{
     delivery::{Delivery, Ticket},
-    message::{Clock, Message, MessageId, NewMessage, Priority},
-    store::{Place, Store, StoreError},
+    message::{Clock, Message, MessageId, NewMessage, Priority, Validity},
+    route::Routes,
+    store::{Canceled, Inserted, Once, Place, Store, StoreError},
 };
 pub use fields::FieldError;
 use fields::Fields;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
@@ -21,6 +23,15 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 pub struct Caller {
     /// Name of the API key; `None` where the host has no keys.
     pub api_key: Option<String>,
+}
+
+/// How a message is to be taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Somebody waits for its end.
+    pub wait: bool,
+    /// The `Idempotency-Key`: the same one within 24 h stands for the same request.
+    pub key: Option<String>,
 }
 
 /// Why a request was not accepted. Nothing was stored.
@@ -37,6 +48,9 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The same `Idempotency-Key` came with another request before.
+    #[error("this Idempotency-Key was used for another request in the last 24 hours")]
+    KeyReused,
     /// The store can't take it.
     #[error(transparent)]
     Store(StoreError),
@@ -48,30 +62,10 @@ pub enum Refusal {
 /// An accepted message: on disk.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The message as it was stored: `queued`.
+    /// The message as it was stored: `queued`; of a request that came before, as it stands now.
     pub message: Message,
-    /// Resolves when the message is finished, if that was asked for.
-    pub finished: Option<Waiter>,
-}
-
-/// Waits for a message's end.
-#[derive(Debug)]
-pub struct Waiter {
-    message: Message,
-    ticket: Ticket,
-}
-
-impl Waiter {
-    /// The message after its end, once that is on disk; `None` if the host stops before that.
-    ///
-    /// # Cancellation
-    /// May be dropped and called again.
-    pub async fn finished(&mut self) -> Option<Message> {
-        let finish = self.ticket.finished().await?;
-        let mut message = self.message.clone();
-        message.finish(finish.state, finish.at, finish.attempt, finish.reason);
-        Some(message)
-    }
+    /// Resolves when the message is finished, if that was asked for and it is not yet.
+    pub finished: Option<Ticket>,
 }
 
 /// Admits messages.
@@ -79,13 +73,25 @@ pub struct Acceptor {
     store: Arc<dyn Store>,
     delivery: Arc<Delivery>,
     clock: Clock,
+    routes: Routes,
     max_queued: u64,
 }
 
 impl Acceptor {
-    /// Admits messages for the gateways of `delivery`, up to `max_queued` unfinished ones.
-    pub fn new(store: Arc<dyn Store>, delivery: Arc<Delivery>, clock: Clock, max_queued: u64) -> Self {
-        Self { store, delivery, clock, max_queued }
+    /// Admits messages for the gateways of `delivery` along `routes`, up to `max_queued` unfinished ones.
+    pub fn new(
+        store: Arc<dyn Store>,
+        delivery: Arc<Delivery>,
+        routes: Routes,
+        clock: Clock,
+        max_queued: u64,
+    ) -> Self {
+        Self { store, delivery, clock, routes, max_queued }
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// The delivery behind it.
@@ -101,45 +107,72 @@ impl Acceptor {
         self.store.writable().await
     }
 
-    /// Admits a message: checks `body`, stores it, and has its gateway look. With `wait` somebody waits for its end.
+    /// Admits a message: checks `body`, stores it, and has its gateway look.
     ///
     /// # Errors
     /// Why not; nothing was stored then.
     ///
     /// # Cancellation
     /// A future that is dropped has done all of it or nothing.
-    pub async fn accept(&self, body: &Value, caller: &Caller, wait: bool) -> Result<Accepted, Refusal> {
+    pub async fn accept(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Result<Accepted, Refusal> {
         if self.delivery.is_stopping() {
             return Err(Refusal::Stopping);
         }
-        let new = self.admit(body, caller, wait).map_err(Refusal::Invalid)?;
+        let new = self.admit(body, caller, wishes.wait).map_err(Refusal::Invalid)?;
         if self.store.unfinished() >= self.max_queued {
             let reason =
                 format!("{} messages wait for delivery, as many as `max_queued` allows", self.max_queued);
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
         }
+        let once = wishes.key.as_ref().map(|key| Once {
+            api_key: caller.api_key.clone().unwrap_or_default(),
+            key: key.clone(),
+            fingerprint: fingerprint(body),
+            at: new.created_at,
+        });
         let message = Message::queued(&new);
-        let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
+        let (place, deadline) =
+            (Place { priority: new.priority, due_at: new.due_at, id: new.id }, new.deadline);
         // Before it is stored: its end could be there before the store's answer is.
-        let ticket = wait.then(|| self.delivery.ticket(new.id));
+        let ticket = wishes.wait.then(|| self.delivery.ticket(new.id));
         let (store, delivery) = (Arc::clone(&self.store), Arc::clone(&self.delivery));
         // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered.
         let stored = tokio::spawn(async move {
             let gateway = new.gateway.clone();
-            store.insert(vec![new]).await?;
-            delivery.wake(&gateway, place);
-            Ok(())
+            let inserted = store.insert(vec![new], once).await?;
+            if inserted == Inserted::Stored {
+                delivery.wake(&gateway, place, deadline);
+            }
+            Ok(inserted)
         });
         match stored.await {
-            Ok(Ok(())) => {}
-            Ok(Err(StoreError::Closed)) | Err(_) => return Err(Refusal::Stopping),
+            Ok(Ok(Inserted::Stored)) => Ok(Accepted { message, finished: ticket }),
+            Ok(Ok(Inserted::Known(ids))) => self.known(&ids, wishes.wait).await,
+            Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
+            Ok(Err(StoreError::Closed)) | Err(_) => Err(Refusal::Stopping),
             Ok(Err(error @ StoreError::Busy)) => {
-                return Err(Refusal::Overloaded { reason: error.to_string(), retry_after: DISK_RETRY });
+                Err(Refusal::Overloaded { reason: error.to_string(), retry_after: DISK_RETRY })
             }
-            Ok(Err(error)) => return Err(Refusal::Store(error)),
+            Ok(Err(error)) => Err(Refusal::Store(error)),
         }
-        let finished = ticket.map(|ticket| Waiter { message: message.clone(), ticket });
+    }
+
+    /// What a request made when it came first.
+    async fn known(&self, ids: &[MessageId], wait: bool) -> Result<Accepted, Refusal> {
+        let gone = || Refusal::Store(StoreError::Damaged("a remembered request has no message".into()));
+        let id = *ids.first().ok_or_else(gone)?;
+        let ticket = wait.then(|| self.delivery.ticket(id));
+        let message = self.message(id).await.map_err(Refusal::Store)?.ok_or_else(gone)?;
+        let finished = ticket.filter(|_| !message.state.is_finished());
         Ok(Accepted { message, finished })
+    }
+
+    /// Cancels a message that is `queued`.
+    ///
+    /// # Errors
+    /// The store can't do it.
+    pub async fn cancel(&self, id: MessageId) -> Result<Canceled, StoreError> {
+        self.delivery.cancel(id).await
     }
 
     /// A message as it stands now.
@@ -158,31 +191,46 @@ impl Acceptor {
         let mut fields = Fields::of(body)?;
         let to = fields.recipient();
         let content = fields.content();
-        let gateway = fields.gateway(&self.delivery);
         let from = fields.short_text("from");
         let tag = fields.short_text("tag");
+        let way = fields.way(&self.delivery, &self.routes, to.as_ref(), tag.as_deref());
         let default = if wait { Priority::High } else { Priority::Normal };
         let priority = fields.priority().unwrap_or(default);
-        let valid_for = fields.valid_for();
+        let own = fields.valid_for();
+        let now = self.clock.now();
+        let send_at = fields.send_at(now);
         fields.refuse_what_is_not_built();
-        let ((Some(to), Some(content), Some(gateway)), []) = ((to, content, gateway), fields.errors()) else {
+        let ((Some(to), Some(content), Some(way)), []) = ((to, content, way), fields.errors()) else {
             return Err(fields.into_errors());
         };
-        let now = self.clock.now();
+        let from_when = send_at.unwrap_or(now);
+        let validity = Validity { from: from_when, own };
+        let gateway = self.delivery.first_usable(&way.gateways);
+        let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
+        let longest = way.gateways.iter().filter_map(valid_for).max().unwrap_or_default();
         Ok(NewMessage {
             id: MessageId::new(),
             to,
             content,
             from,
-            gateway: gateway.name.to_string(),
+            deadline: validity.deadline(valid_for(&gateway).unwrap_or(longest)),
+            gateway,
+            plan: if way.route.is_some() { way.gateways } else { Vec::new() },
+            route: way.route,
             tag,
             priority,
             created_at: now,
-            due_at: now,
-            expires_at: now.plus(valid_for.unwrap_or(gateway.valid_for)),
+            due_at: from_when,
+            validity,
+            expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
         })
     }
+}
+
+/// Of the request's content: how it is written does not matter.
+fn fingerprint(body: &Value) -> [u8; 32] {
+    Sha256::digest(body.to_string()).into()
 }
 
 impl fmt::Debug for Acceptor {

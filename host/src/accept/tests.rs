@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    gateway::Gateway,
+    config::{self, Match, Strategy},
+    gateway::{Gateway, Limits},
     message::OutcomeKind,
     plugin::fake::{FakeProvider, NOON},
     store::memory::MemoryStore,
@@ -11,14 +12,18 @@ async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
     let store = Arc::new(MemoryStore::default());
     let clock = Clock::starting_at(NOON);
     let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
-    let gateway = Gateway::new("clickatell", provider, Duration::from_secs(600), None, 64);
-    let delivery = Delivery::start(store.clone(), vec![gateway], clock).await.unwrap();
-    (Acceptor::new(store.clone(), delivery, clock, max_queued), store)
+    let gateway = Gateway::new("clickatell", provider, Limits::default());
+    let delivery = Delivery::start(store.clone(), vec![gateway], clock);
+    (Acceptor::new(store.clone(), delivery, Routes::default(), clock, max_queued), store)
+}
+
+fn waiting() -> Wishes {
+    Wishes { wait: true, key: None }
 }
 
 async fn refused(body: Value) -> Vec<(String, String)> {
     let (acceptor, store) = acceptor(10).await;
-    let refusal = acceptor.accept(&body, &Caller::default(), false).await.unwrap_err();
+    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert_eq!(store.unfinished(), 0, "nothing is stored of what is refused");
     match refusal {
         Refusal::Invalid(errors) => errors.into_iter().map(|error| (error.pointer, error.detail)).collect(),
@@ -43,7 +48,7 @@ async fn each_bad_field_is_named() {
         ("/gateway", json!({"gateway": null}), "is missing"),
         ("/gateway", json!({"gateway": "clikatell"}), "did you mean `clickatell`?"),
         ("/route", json!({"route": "default"}), "exclude each other"),
-        ("/route", json!({"gateway": null, "route": "default"}), "not available in this version"),
+        ("/route", json!({"gateway": null, "route": "default"}), "there is no such route"),
         ("/txt", json!({"txt": "hello"}), "unknown member; did you mean `text`?"),
         ("/a~1b~0", json!({"a/b~": 1}), "unknown member"),
         ("/priority", json!({"priority": "urgent"}), "\"high\", \"normal\" or \"low\""),
@@ -51,7 +56,7 @@ async fn each_bad_field_is_named() {
         ("/valid_for", json!({"valid_for": "2 minutes"}), "is no duration"),
         ("/valid_for", json!({"valid_for": "0s"}), "at least 1 second"),
         ("/send_at", json!({"send_at": "tomorrow"}), "is no RFC 3339 time"),
-        ("/send_at", json!({"send_at": "2026-01-01T12:00:00Z"}), "not available in this version"),
+        ("/send_at", json!({"send_at": "2026-03-01T12:00:00Z"}), "at most 30 days ahead"),
         ("/callback_url", json!({"callback_url": "https://app.example/hook"}), "origin is not allowed"),
         ("/data", json!({"data": "x"}), "must be a JSON object"),
         ("/tag", json!({"tag": "a\nb"}), "control characters"),
@@ -84,15 +89,15 @@ async fn what_is_not_said_gets_its_default() {
     let (acceptor, _) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     let caller = Caller { api_key: Some("app".into()) };
-    let message = acceptor.accept(&body, &caller, false).await.unwrap().message;
+    let message = acceptor.accept(&body, &caller, &Wishes::default()).await.unwrap().message;
     assert_eq!((message.priority, message.created_at), (Priority::Normal, NOON));
     assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(600)));
     assert_eq!(message.api_key.as_deref(), Some("app"));
     // Somebody waits for it: a code.
-    assert_eq!(acceptor.accept(&body, &caller, true).await.unwrap().message.priority, Priority::High);
+    assert_eq!(acceptor.accept(&body, &caller, &waiting()).await.unwrap().message.priority, Priority::High);
     let push =
         json!({"to": "token", "data": {"z": "1", "a": "2"}, "gateway": "clickatell", "valid_for": "90s"});
-    let message = acceptor.accept(&push, &caller, false).await.unwrap().message;
+    let message = acceptor.accept(&push, &caller, &Wishes::default()).await.unwrap().message;
     assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(90)));
     assert_eq!(message.reason, None::<OutcomeKind>);
 }
@@ -102,9 +107,9 @@ async fn over_the_bound_of_unfinished_messages_it_is_refused() {
     let (acceptor, store) = acceptor(2).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     for _ in 0..2 {
-        acceptor.accept(&body, &Caller::default(), false).await.unwrap();
+        acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap();
     }
-    let refusal = acceptor.accept(&body, &Caller::default(), false).await.unwrap_err();
+    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert!(
         matches!(&refusal, Refusal::Overloaded { reason, .. } if reason.contains("max_queued")),
         "{refusal:?}"
@@ -117,6 +122,63 @@ async fn a_closed_store_means_that_the_host_stops() {
     let (acceptor, store) = acceptor(2).await;
     store.close().await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
-    let refusal = acceptor.accept(&body, &Caller::default(), false).await.unwrap_err();
+    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Stopping), "{refusal:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_are_taken_by_name_by_match_and_by_default() {
+    let store = Arc::new(MemoryStore::default());
+    let clock = Clock::starting_at(NOON);
+    let gateway = |name: &str, seconds| {
+        let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
+        Gateway::new(name, provider, Limits { valid_for: Duration::from_secs(seconds), ..Limits::default() })
+    };
+    let delivery = Delivery::start(store.clone(), vec![gateway("a", 60), gateway("b", 300)], clock);
+    let route = |name: &str, gateways: &[&str], matching| config::Route {
+        name: name.into(),
+        gateways: gateways.iter().map(|&name| name.to_owned()).collect(),
+        strategy: Strategy::Failover,
+        matching,
+    };
+    let german = Match { prefix: vec!["+49".into()], tag: Vec::new() };
+    let routes =
+        Routes::new(vec![route("german", &["b"], Some(german)), route("default", &["a", "b"], None)]);
+    let acceptor = Acceptor::new(store.clone(), delivery, routes, clock, 100);
+    let accept =
+        async |body| acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap().message;
+    let message = accept(json!({"to": "+1555", "text": "x"})).await;
+    assert_eq!((message.route.as_deref(), message.gateway.as_str()), (Some("default"), "a"));
+    // As long as the longest of its gateways allows.
+    assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(300)));
+    let message = accept(json!({"to": "+49170", "text": "x"})).await;
+    assert_eq!((message.route.as_deref(), message.gateway.as_str()), (Some("german"), "b"));
+    let message = accept(json!({"to": "+49170", "text": "x", "route": "default"})).await;
+    assert_eq!(message.route.as_deref(), Some("default"));
+    let message = accept(json!({"to": "+49170", "text": "x", "gateway": "a"})).await;
+    assert_eq!((message.route, message.expires_at), (None, NOON.plus(Duration::from_secs(60))));
+
+    let later =
+        json!({"to": "+1555", "text": "x", "send_at": "2026-01-02T12:00:00+00:00", "valid_for": "10s"});
+    let message = accept(later).await;
+    assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(86_410)));
+    let past = accept(json!({"to": "+1555", "text": "x", "send_at": "2020-01-02T12:00:00Z"})).await;
+    assert_eq!(past.expires_at, NOON.plus(Duration::from_secs(300)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_stands_for_its_first_request() {
+    let (acceptor, store) = acceptor(10).await;
+    let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
+    let (app, web) = (Caller { api_key: Some("app".into()) }, Caller { api_key: Some("web".into()) });
+    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let first = acceptor.accept(&body, &app, &once).await.unwrap().message;
+    // Written otherwise, it is the same.
+    let again = serde_json::from_str(&body.to_string().replace(',', " ,\n")).unwrap();
+    assert_eq!(acceptor.accept(&again, &app, &once).await.unwrap().message.id, first.id);
+    let other = json!({"to": "+491701234567", "text": "other", "gateway": "clickatell"});
+    let refusal = acceptor.accept(&other, &app, &once).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::KeyReused), "{refusal:?}");
+    assert_ne!(acceptor.accept(&other, &web, &once).await.unwrap().message.id, first.id);
+    assert_eq!(store.unfinished(), 2);
 }

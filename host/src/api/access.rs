@@ -122,6 +122,15 @@ impl Identity<'_> {
         self.may(Scope::Read) || self.key.is_some_and(|key| message.api_key.as_ref() == Some(&key.name))
     }
 
+    /// Whether they may cancel a message that they see: their own with `send`, all with `admin`.
+    pub(super) fn must_cancel(&self, message: &Message) -> Result<(), Problem> {
+        let is_own = self.key.is_none_or(|key| message.api_key.as_ref() == Some(&key.name));
+        if self.may(Scope::Admin) || (is_own && self.may(Scope::Send)) {
+            return Ok(());
+        }
+        Err(Self::forbidden(if is_own { "send" } else { "admin" }))
+    }
+
     pub(super) fn must_see_some(&self) -> Result<(), Problem> {
         if self.may(Scope::Read) || self.may(Scope::Send) { Ok(()) } else { Err(Self::forbidden("read")) }
     }

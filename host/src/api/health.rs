@@ -20,18 +20,18 @@ const PROOF: Duration = Duration::from_secs(5);
 /// The store's last answer.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
-    last: Mutex<Option<(Instant, bool)>>,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl Readiness {
     /// The last answer if it is fresh, else that of `proof`. Whoever asks meanwhile waits for the same one.
-    async fn of(&self, proof: impl Future<Output = bool>) -> bool {
+    async fn of(&self, proof: impl Future<Output = Result<(), String>>) -> Result<(), String> {
         let mut last = self.last.lock().await;
-        if let Some((_, writable)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
-            return writable;
+        if let Some((_, writable)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return writable.clone();
         }
         let writable = proof.await;
-        *last = Some((Instant::now(), writable));
+        *last = Some((Instant::now(), writable.clone()));
         writable
     }
 }
@@ -48,19 +48,21 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
         return Err(Problem::stopping());
     }
     let proof = async {
-        let proof = tokio::time::timeout(PROOF, acceptor.writable()).await;
-        if let Ok(Err(error)) = &proof {
-            tracing::error!(%error, "not ready: the store can't be written");
-        }
-        matches!(proof, Ok(Ok(())))
+        let why = match tokio::time::timeout(PROOF, acceptor.writable()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("the store does not answer within {} s", PROOF.as_secs()),
+        };
+        tracing::error!(why, "not ready");
+        Err(why)
     };
     let writable = api.shared.readiness.of(proof).await;
     let states = acceptor.delivery().states();
     let states =
         states.into_iter().map(|(name, state)| (name, Value::from(state.as_str()))).collect::<Map<_, _>>();
-    if !writable {
+    if let Err(why) = writable {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready")
-            .detail("the store can't be written: look at the log, and at the disk")
+            .detail(format!("{why}; look at the disk under it"))
             .member("gateways", states));
     }
     Ok(Json(json!({ "status": "ready", "gateways": states })).into_response())
@@ -78,13 +80,13 @@ mod tests {
             readiness.of(async {
                 proofs.set(proofs.get() + 1);
                 tokio::time::sleep(Duration::from_millis(10)).await;
-                true
+                Ok(())
             })
         };
         let answers = futures_util::future::join_all((0..50).map(|_| ask())).await;
-        assert_eq!((answers, proofs.get()), (vec![true; 50], 1));
+        assert_eq!((answers, proofs.get()), (vec![Ok(()); 50], 1));
         tokio::time::advance(FRESH).await;
-        assert!(ask().await);
+        assert!(ask().await.is_ok());
         assert_eq!(proofs.get(), 2);
     }
 }

@@ -2,12 +2,14 @@
 
 use super::{
     Api,
+    access::Identity,
     problem::Problem,
     wait::{self, Wait},
 };
 use crate::{
-    accept::Accepted,
+    accept::{Accepted, Wishes},
     message::{Attempt, Message, State},
+    store::Canceled,
 };
 use axum::{
     body::Body,
@@ -33,11 +35,7 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
     let identity = api.shared.access.identify(request.headers())?;
     identity.must_send()?;
     let wait = wait::wanted(request.uri(), request.headers())?;
-    if request.headers().contains_key("idempotency-key") {
-        // To ignore it would let a client that relies on it send twice.
-        let detail = "not available in this version; leave the header out";
-        return Err(Problem::invalid_parameter("Idempotency-Key", detail));
-    }
+    let key = idempotency_key(request.headers())?;
     must_be_json(request.headers())?;
     let awaits_permission = request.headers().contains_key(header::EXPECT);
     let body = request.into_body();
@@ -47,7 +45,8 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
         return Err(too_large());
     }
     let body = parse(&read(body).await?)?;
-    let accepted = api.shared.acceptor.accept(&body, &identity.caller(), wait.is_some()).await?;
+    let wishes = Wishes { wait: wait.is_some(), key };
+    let accepted = api.shared.acceptor.accept(&body, &identity.caller(), &wishes).await?;
     // Whoever waits needs the text no longer, and there may be thousands of them.
     drop(body);
     let id = accepted.message.id;
@@ -67,12 +66,14 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
 /// What is known when the wait is over.
 async fn answer(api: &Api, accepted: Accepted, wait: Option<Wait>) -> Response {
     let Accepted { message, finished } = accepted;
-    let (Some(mut finished), Some(wait)) = (finished, wait) else {
-        return json_response(StatusCode::ACCEPTED, &message);
-    };
-    let ended = tokio::select! {
-        ended = tokio::time::timeout(wait.span, finished.finished()) => ended.ok().flatten(),
-        () = api.shared.ending.cancelled() => None,
+    let Some(wait) = wait else { return json_response(StatusCode::ACCEPTED, &message) };
+    let ended = match finished {
+        Some(mut finished) => tokio::select! {
+            ended = tokio::time::timeout(wait.span, finished.finished()) => ended.ok().flatten(),
+            () = api.shared.ending.cancelled() => None,
+        },
+        // Of a request that came before, it may be over.
+        None => Some(message.clone()).filter(|message| message.state.is_finished()),
     };
     match ended {
         Some(message) if matches!(message.state, State::Sent | State::Delivered) => {
@@ -111,14 +112,66 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let identity = api.shared.access.identify(&headers)?;
+    let message = visible(&api, &identity, id, &uri).await?;
+    Ok(json_response(StatusCode::OK, &message))
+}
+
+/// `DELETE /v1/messages/{id}`: cancels a message that is queued.
+pub(super) async fn cancel(
+    Extract(api): Extract<Api>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let identity = api.shared.access.identify(&headers)?;
+    let message = visible(&api, &identity, id, &uri).await?;
+    identity.must_cancel(&message)?;
+    match api.shared.acceptor.cancel(message.id).await? {
+        Canceled::Done => {
+            let now = api.shared.acceptor.message(message.id).await?;
+            Ok(json_response(StatusCode::OK, &now.unwrap_or(message)))
+        }
+        Canceled::Refused(state) => {
+            Err(Problem::new(StatusCode::CONFLICT, "not-queued", "The message can't be canceled")
+                .detail(format!("it is {state}: only a message that is queued can be canceled")))
+        }
+        Canceled::Unknown => Err(no_such_message()),
+    }
+}
+
+/// The message of this id. What somebody may not see is not there for them.
+async fn visible(
+    api: &Api,
+    identity: &Identity<'_>,
+    id: Result<Path<String>, PathRejection>,
+    uri: &Uri,
+) -> Result<Message, Problem> {
     identity.must_see_some()?;
-    wait::no_parameters(&uri)?;
-    // What somebody may not see is not there for them.
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "no-such-message", "There is no such message");
-    let Path(id) = id.map_err(|_| missing())?;
-    let id = id.parse().map_err(|_| missing())?;
+    wait::no_parameters(uri)?;
+    let Path(id) = id.map_err(|_| no_such_message())?;
+    let id = id.parse().map_err(|_| no_such_message())?;
     let message = api.shared.acceptor.message(id).await?.filter(|message| identity.may_see(message));
-    Ok(json_response(StatusCode::OK, &message.ok_or_else(missing)?))
+    message.ok_or_else(no_such_message)
+}
+
+fn no_such_message() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-message", "There is no such message")
+}
+
+/// The header `Idempotency-Key`: 1 to 255 visible ASCII characters.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(key) = given.next() else { return Ok(None) };
+    let wrong = |detail| Err(Problem::invalid_parameter("Idempotency-Key", detail));
+    if given.next().is_some() {
+        return wrong("is given twice");
+    }
+    match key.to_str() {
+        Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(key.to_owned()))
+        }
+        _ => wrong("must be 1 to 255 visible ASCII characters, without spaces"),
+    }
 }
 
 fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -198,7 +251,7 @@ pub fn as_json(message: &Message) -> Value {
         "to": message.to.expose(),
         "from": message.from,
         "gateway": message.gateway,
-        "route": null,
+        "route": message.route,
         "tag": message.tag,
         "priority": message.priority.as_str(),
         "parts": message.parts,

@@ -4,6 +4,7 @@ mod access;
 mod health;
 mod messages;
 mod problem;
+mod routes;
 mod serve;
 mod wait;
 
@@ -62,7 +63,9 @@ impl Api {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/messages", post(messages::send))
-            .route("/v1/messages/{id}", get(messages::show))
+            .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
+            .route("/v1/routes", get(routes::list))
+            .route("/v1/routes/explain", get(routes::explain))
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
             .fallback(no_such_resource)

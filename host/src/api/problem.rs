@@ -90,6 +90,10 @@ impl From<Refusal> for Problem {
                     .detail(reason)
                     .retry_after(retry_after)
             }
+            refusal @ Refusal::KeyReused => {
+                Self::new(StatusCode::CONFLICT, "key-reused", "The Idempotency-Key was used before")
+                    .detail(format!("{refusal}; use another one for another request"))
+            }
             Refusal::Store(error) => error.into(),
             Refusal::Stopping => Self::stopping(),
         }
@@ -103,7 +107,7 @@ impl From<StoreError> for Problem {
         }
         tracing::error!(%error, "the store does not work");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store is unavailable")
-            .detail("nothing was accepted; what was accepted before is kept")
+            .detail(format!("{error}; nothing was accepted, and what was accepted before is kept"))
             .retry_after(Duration::from_secs(10))
     }
 }

@@ -2,9 +2,10 @@ use super::*;
 use crate::{
     config::Scope,
     delivery::Delivery,
-    gateway::Gateway,
+    gateway::{Gateway, Limits},
     message::{Clock, Outcome, OutcomeKind},
     plugin::fake::{FakeProvider, NOON},
+    route::Routes,
     store::memory::MemoryStore,
 };
 use axum::{
@@ -27,9 +28,17 @@ struct Host {
 
 impl Host {
     async fn new(max_queued: u64, keys: Vec<ApiKey>) -> Self {
+        Self::build(max_queued, keys, Vec::new()).await
+    }
+
+    async fn with_routes(routes: Vec<crate::config::Route>) -> Self {
+        Self::build(10, Vec::new(), routes).await
+    }
+
+    async fn build(max_queued: u64, keys: Vec<ApiKey>, routes: Vec<crate::config::Route>) -> Self {
         let store = Arc::new(MemoryStore::default());
         let clock = Clock::starting_at(NOON);
-        let gateway = |name: &str, provider| Gateway::new(name, provider, Duration::from_secs(600), None, 64);
+        let gateway = |name: &str, provider| Gateway::new(name, provider, Limits::default());
         let refusing = FakeProvider::new(|_| {
             async { Outcome { code: Some("42".into()), ..Outcome::new(OutcomeKind::Rejected, "barred") } }
                 .boxed()
@@ -39,8 +48,8 @@ impl Host {
             gateway("stuck", FakeProvider::new(|_| std::future::pending().boxed())),
             gateway("strict", refusing),
         ];
-        let delivery = Delivery::start(store.clone(), gateways, clock).await.unwrap();
-        let acceptor = Arc::new(Acceptor::new(store, delivery, clock, max_queued));
+        let delivery = Delivery::start(store.clone(), gateways, clock);
+        let acceptor = Arc::new(Acceptor::new(store, delivery, Routes::new(routes), clock, max_queued));
         let ending = CancellationToken::new();
         Self { router: Api::new(acceptor, keys, ending.clone()).router(), ending }
     }
@@ -137,7 +146,7 @@ async fn every_error_is_a_problem() {
         (request(Method::GET, "/healthz").header("host", "evil.example").body(Body::empty()).unwrap(), 421),
         (request(Method::PUT, "/v1/messages").body(Body::empty()).unwrap(), 405),
         (request(Method::POST, "/v1/messages").body(message("quick")).unwrap(), 415),
-        (post("").header("idempotency-key", "1").body(message("quick")).unwrap(), 422),
+        (post("").header("idempotency-key", "a b").body(message("quick")).unwrap(), 422),
         (post("?wait=61").body(message("quick")).unwrap(), 422),
         (post("?api_key=x").body(message("quick")).unwrap(), 422),
         (post("").body(large).unwrap(), 413),
@@ -269,4 +278,102 @@ async fn a_connection_without_a_request_is_ended() {
     stop.cancel();
     ended.cancel();
     serving.await.unwrap();
+}
+
+fn json_body(body: &Value) -> Body {
+    Body::from(body.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_request_is_answered_with_its_first_message() {
+    let host = Host::new(10, Vec::new()).await;
+    let send = async |query: &str, key: &str, gateway| {
+        host.call(post(query).header("idempotency-key", key).body(message(gateway)).unwrap()).await
+    };
+    let (status, _, first) = send("", "order-1", "quick").await;
+    assert_eq!(status, 202);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // As it stands now; with a wait, with its outcome.
+    let (status, headers, again) = send("", "order-1", "quick").await;
+    assert_eq!((status.as_u16(), &again["id"], &again["state"]), (202, &first["id"], &"sent".into()));
+    assert_eq!(headers["location"], format!("/v1/messages/{}", first["id"].as_str().unwrap()));
+    let (status, _, again) = send("?wait=5", "order-1", "quick").await;
+    assert_eq!((status.as_u16(), &again["id"]), (200, &first["id"]));
+    let (status, _, problem) = send("", "order-1", "stuck").await;
+    assert_eq!((status.as_u16(), &problem["type"]), (409, &"urn:gatepost:problem:key-reused".into()));
+    let (status, _, other) = send("", "order-2", "quick").await;
+    assert!(status == 202 && other["id"] != first["id"]);
+    for key in ["", "a b", "ä", &"x".repeat(256)] {
+        assert_eq!(send("", key, "quick").await.0, 422, "{key}");
+    }
+    let twice = post("").header("idempotency-key", "1").header("idempotency-key", "1");
+    assert_eq!(host.call(twice.body(message("quick")).unwrap()).await.0, 422);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_can_be_canceled_by_its_sender() {
+    let key = |name: &str, scopes: &[Scope]| ApiKey {
+        name: name.into(),
+        sha256: Sha256::digest(name).into(),
+        scopes: scopes.to_vec(),
+    };
+    let keys = vec![
+        key("app", &[Scope::Send]),
+        key("web", &[Scope::Send]),
+        key("eye", &[Scope::Read]),
+        key("root", &[Scope::Admin]),
+    ];
+    let host = Host::new(10, keys).await;
+    let later = json!({ "to": "1234", "text": "x", "gateway": "quick", "send_at": "2026-01-01T13:00:00Z" });
+    let create = async || {
+        let request = post("").header("authorization", "Bearer app").body(json_body(&later)).unwrap();
+        host.call(request).await.2["id"].as_str().unwrap().to_owned()
+    };
+    let cancel = async |id: &str, key: &str| {
+        let uri = format!("/v1/messages/{id}");
+        let request = request(Method::DELETE, &uri).header("authorization", format!("Bearer {key}"));
+        let (status, _, body) = host.call(request.body(Body::empty()).unwrap()).await;
+        (status.as_u16(), body["state"].as_str().map(str::to_owned))
+    };
+    let canceled = (200, Some("canceled".to_owned()));
+    let (own, others) = (create().await, create().await);
+    assert_eq!(cancel(&own, "web").await.0, 404);
+    assert_eq!(cancel(&own, "eye").await.0, 403);
+    assert_eq!(cancel(&own, "app").await, canceled);
+    assert_eq!(cancel(&own, "app").await.0, 409);
+    assert_eq!(cancel(&others, "root").await, canceled);
+    assert_eq!(cancel("01a20dd4-9d13-742c-b3ec-358b8a0aa766", "root").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_explains_itself() {
+    let host = Host::with_routes(vec![crate::config::Route {
+        name: "default".into(),
+        gateways: vec!["strict".into(), "quick".into()],
+        strategy: crate::config::Strategy::Failover,
+        matching: None,
+    }])
+    .await;
+    let get = async |uri: &str| host.call(request(Method::GET, uri).body(Body::empty()).unwrap()).await;
+    let (status, _, body) = get("/v1/routes").await;
+    let route =
+        json!({ "name": "default", "gateways": ["strict", "quick"], "strategy": "failover", "match": null });
+    assert_eq!((status.as_u16(), body), (200, json!({ "routes": [route] })));
+    let (status, _, body) = get("/v1/routes/explain?to=%2B4917012&tag=login").await;
+    let up = |name: &str| json!({ "name": name, "usable": true, "why": "up" });
+    assert_eq!(
+        (status.as_u16(), body),
+        (200, json!({ "route": "default", "gateways": [up("strict"), up("quick")] }))
+    );
+    for bad in ["", "?tag=x", "?to=", "?to=1&to=2", "?to=1&colour=red"] {
+        assert_eq!(get(&format!("/v1/routes/explain{bad}")).await.0, 422, "{bad}");
+    }
+    // Taken, failed over, and shown.
+    let body = json!({ "to": "1234", "text": "x" });
+    let (status, _, sent) = host.call(post("?wait=5").body(json_body(&body)).unwrap()).await;
+    assert_eq!(
+        (status.as_u16(), &sent["route"], &sent["gateway"]),
+        (200, &"default".into(), &"quick".into())
+    );
+    assert_eq!(sent["attempts"].as_array().unwrap().len(), 2);
 }

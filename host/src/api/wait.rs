@@ -52,7 +52,7 @@ pub(super) fn no_parameters(uri: &Uri) -> Result<(), Problem> {
     }
 }
 
-fn parameters(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+pub(super) fn parameters(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
     Ok(query.map_err(|_| Problem::invalid_parameter("query", "can't be read"))?.0)
 }

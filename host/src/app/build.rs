@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::{
     config::{Config, ConfigProblem, ConfigProblems, Doubts, Gateway as Definition},
-    gateway::{Gateway, GatewayState},
+    gateway::Gateway,
     plugin::{Broken, Handle, Instance, Library, Registry, Standing},
 };
 use gatepost_provider_api::declaration::nearest;
@@ -128,7 +128,9 @@ impl Built {
                 Some(fault) if fault.fault => {
                     let reason = fault.to_string();
                     let broken = Arc::new(Broken { reason: reason.clone() });
-                    self.gateways.push(Gateway { state: GatewayState::Down, ..running(gateway, broken) });
+                    let gateway_down = running(gateway, broken);
+                    gateway_down.status.refuse(&reason);
+                    self.gateways.push(gateway_down);
                     self.faults.push(Fault {
                         gateway: gateway.name.clone(),
                         provider: gateway.provider.clone(),
@@ -143,5 +145,5 @@ impl Built {
 }
 
 fn running(gateway: &Definition, handle: Arc<dyn Handle>) -> Gateway {
-    Gateway::new(&gateway.name, handle, gateway.valid_for, gateway.submit_timeout, gateway.max_in_flight)
+    Gateway::new(&gateway.name, handle, gateway.limits)
 }

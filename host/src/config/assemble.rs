@@ -58,6 +58,7 @@ pub(super) fn assemble(
         plugins: Plugins::default(),
         settings: Vec::new(),
         gateways: Vec::new(),
+        routes: Vec::new(),
         api_keys: Vec::new(),
         warnings: Vec::new(),
     };
@@ -154,7 +155,8 @@ fn main_tables(
     } else if top.misspells("provider", &KNOWN) {
         shared.providers = None;
     }
-    let mut routes = routes::routes(top.get("routes").as_ref(), gateways, reader);
+    let (mut routes, found) = routes::routes(top.get("routes").as_ref(), gateways, reader);
+    config.routes = found;
     routes.complete &= !top.misspells("routes", &KNOWN);
     let origins = webhooks::webhooks(top.get("webhooks").as_ref(), reader);
     let origins = origins.filter(|_| !top.misspells("webhooks", &KNOWN));

@@ -12,14 +12,7 @@ use super::{
 };
 use gatepost_provider_api::{Definition, Section};
 use serde_json::Map;
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
-
-const DEFAULT_VALID_FOR: Duration = Duration::from_secs(600);
-const DEFAULT_MAX_IN_FLIGHT: usize = 64;
-const SECOND: Duration = Duration::from_secs(1);
+use std::collections::{HashMap, HashSet};
 
 /// `[gateways.*]` of one file.
 pub(super) fn gateways(
@@ -68,12 +61,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
     table.unknown(&KNOWN, &mut reader.problems);
     let before = reader.secrets.len();
     let description = table.get("description").and_then(|entry| reader.string(&entry));
-    let valid_for =
-        table.get("valid_for").and_then(|entry| reader.duration(&entry, SECOND..=7 * 86_400 * SECOND));
-    let submit_timeout =
-        table.get("submit_timeout").and_then(|entry| reader.duration(&entry, SECOND / 10..=3600 * SECOND));
-    let max_in_flight = table.get("max_in_flight").and_then(|entry| reader.integer(&entry, 1..=100_000));
-    limits::limits(table, reader);
+    let limits = limits::limits(table, reader);
     let whole = (entry.path.clone(), entry.location.clone());
     let (mut sections, mut unread) = (HashMap::new(), HashSet::new());
     let mut section = |section, name: &str, reader: &mut Reader<'_>| {
@@ -112,11 +100,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
         name: entry.name.to_owned(),
         provider: name,
         description,
-        valid_for: valid_for.unwrap_or(DEFAULT_VALID_FOR),
-        submit_timeout,
-        max_in_flight: max_in_flight
-            .and_then(|max| usize::try_from(max).ok())
-            .unwrap_or(DEFAULT_MAX_IN_FLIGHT),
+        limits,
         definition,
         places: Places { whole, provider: (provider.path.clone(), provider.location), sections, unread },
         referenced: reader.secrets.split_off(before),

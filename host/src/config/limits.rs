@@ -1,38 +1,60 @@
-//! What a gateway definition says of rates, repetitions and doubts.
+//! What a gateway definition says of times, rates, repetitions and doubts.
 
-use super::{document::Entry, document::Table, duration, reader::Reader};
+use super::{Limits, OnUncertain, Retry, document::Entry, document::Table, duration, reader::Reader};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-// What counts where a definition says nothing.
-const DEFAULT_FIRST: Duration = SECOND;
-const DEFAULT_MAX: Duration = Duration::from_secs(60);
+/// A submission to this gateway is made so often, where a definition says nothing.
+const DEFAULT_RETRY: Retry = Retry { attempts: 5, first: SECOND, max: Duration::from_secs(60) };
 
 const MOST_ATTEMPTS: u64 = 100;
 
-/// Checks the settings whose features are not built.
-pub(super) fn limits(table: &Table<'_>, reader: &mut Reader<'_>) {
-    if let Some(entry) = table.get("rate") {
-        reader.not_built(&entry, |reader| reader.rate(&entry));
+impl Default for Limits {
+    /// Those of a definition that says nothing.
+    fn default() -> Self {
+        Self {
+            valid_for: Duration::from_secs(600),
+            submit_timeout: None,
+            max_in_flight: 64,
+            rate: None,
+            retry: DEFAULT_RETRY,
+            on_uncertain: OnUncertain::Retry,
+        }
     }
-    if let Some(entry) = table.get("retry") {
-        reader.not_built(&entry, |reader| retry(&entry, reader));
+}
+
+pub(super) fn limits(table: &Table<'_>, reader: &mut Reader<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let valid_for = table.get("valid_for");
+    if let Some(span) = valid_for.and_then(|entry| reader.duration(&entry, SECOND..=7 * 86_400 * SECOND)) {
+        limits.valid_for = span;
+    }
+    let submit_timeout = table.get("submit_timeout");
+    limits.submit_timeout =
+        submit_timeout.and_then(|entry| reader.duration(&entry, SECOND / 10..=3600 * SECOND));
+    let max_in_flight = table.get("max_in_flight").and_then(|entry| reader.integer(&entry, 1..=100_000));
+    if let Some(max) = max_in_flight.and_then(|max| usize::try_from(max).ok()) {
+        limits.max_in_flight = max;
+    }
+    limits.rate = table.get("rate").and_then(|entry| reader.rate(&entry));
+    if let Some(retry) = table.get("retry").and_then(|entry| retry(&entry, reader)) {
+        limits.retry = retry;
     }
     if let Some(entry) = table.get("on_uncertain")
         && let Some("fail") = reader.choice(&entry, &["retry", "fail"])
     {
-        reader.refuse(&entry, "\"fail\" is not available in this version", "remove it");
+        limits.on_uncertain = OnUncertain::Fail;
     }
+    limits
 }
 
-fn retry(entry: &Entry<'_>, reader: &mut Reader<'_>) {
-    let Some(table) = entry.table(&mut reader.problems) else { return };
+fn retry(entry: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Retry> {
+    let table = entry.table(&mut reader.problems)?;
     let known = ["attempts", "first", "max"];
     table.unknown(&known, &mut reader.problems);
-    if let Some(entry) = table.get("attempts") {
-        reader.integer(&entry, 1..=MOST_ATTEMPTS);
-    }
+    let attempts = table.get("attempts").and_then(|entry| reader.integer(&entry, 1..=MOST_ATTEMPTS));
+    let attempts = attempts.and_then(|attempts| u32::try_from(attempts).ok());
     let (first, max) = (table.get("first"), table.get("max"));
     let first_wait = first.as_ref().map(|entry| reader.duration(entry, SECOND / 10..=3600 * SECOND));
     let max_wait = max.as_ref().map(|entry| reader.duration(entry, SECOND / 10..=86_400 * SECOND));
@@ -42,9 +64,9 @@ fn retry(entry: &Entry<'_>, reader: &mut Reader<'_>) {
         None => (!table.misspells(name, &known)).then_some(default),
     };
     let (Some(least), Some(most)) =
-        (known_or(first_wait, "first", DEFAULT_FIRST), known_or(max_wait, "max", DEFAULT_MAX))
+        (known_or(first_wait, "first", DEFAULT_RETRY.first), known_or(max_wait, "max", DEFAULT_RETRY.max))
     else {
-        return;
+        return None;
     };
     if least > most {
         let what = format!(
@@ -58,4 +80,5 @@ fn retry(entry: &Entry<'_>, reader: &mut Reader<'_>) {
             "write a longer max, or a shorter first",
         );
     }
+    Some(Retry { attempts: attempts.unwrap_or(DEFAULT_RETRY.attempts), first: least, max: most })
 }

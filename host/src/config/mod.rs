@@ -25,6 +25,7 @@ mod webhooks;
 pub use load::{Draft, LoadError};
 pub use places::Places;
 pub use problems::{ConfigProblem, ConfigProblems, Location};
+pub use rate::Rate;
 pub use reader::Environment;
 
 use gatepost_provider_api::Definition;
@@ -45,6 +46,8 @@ pub struct Config {
     pub settings: Vec<(String, Location)>,
     /// `[gateways.*]`, in the order in which they were read.
     pub gateways: Vec<Gateway>,
+    /// `[routes.*]`, in their order.
+    pub routes: Vec<Route>,
     /// `[[api_keys]]`
     pub api_keys: Vec<ApiKey>,
     /// Not wrong, but worth a line in the log.
@@ -96,18 +99,84 @@ pub struct Gateway {
     pub provider: String,
     /// For people.
     pub description: Option<String>,
-    /// A message older than this is never submitted through it.
-    pub valid_for: Duration,
-    /// When a submit is cancelled; `None`: the provider's own total timeout + 5 s, else 30 s.
-    pub submit_timeout: Option<Duration>,
-    /// Bound of submits whose outcome is not yet on disk.
-    pub max_in_flight: usize,
+    /// How messages go through it.
+    pub limits: Limits,
     /// What its provider gets, with references read; not yet checked against the provider's declaration.
     pub definition: Definition,
     /// Where its keys stand.
     places: Places,
     /// What its references led to.
     referenced: Vec<String>,
+}
+
+/// How messages go through a gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A message older than this is never submitted through it, unless it says otherwise itself.
+    pub valid_for: Duration,
+    /// When a submit is cancelled; `None`: the provider's own total timeout + 5 s, else 30 s.
+    pub submit_timeout: Option<Duration>,
+    /// Bound of submits whose outcome is not yet on disk.
+    pub max_in_flight: usize,
+    /// Bound of submits in a time.
+    pub rate: Option<Rate>,
+    /// How often a message is submitted, and how long it waits in between.
+    pub retry: Retry,
+    /// What becomes of a message that may have been submitted.
+    pub on_uncertain: OnUncertain,
+}
+
+/// Repetitions: exponential backoff with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Submissions to the gateway that may come to `unavailable` or `uncertain`, in all.
+    pub attempts: u32,
+    /// The longest that the first wait may be; each next may be twice as long,
+    pub first: Duration,
+    /// up to this.
+    pub max: Duration,
+}
+
+/// What becomes of a message that may have been submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// It is submitted again: it may arrive twice.
+    Retry,
+    /// It ends as failed: it is never submitted twice.
+    Fail,
+}
+
+/// `[routes.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// Its gateways, at least one.
+    pub gateways: Vec<String>,
+    /// Which of them comes first.
+    pub strategy: Strategy,
+    /// What messages it takes that name nothing; `None`: those that no other takes if it is `default`, else none.
+    pub matching: Option<Match>,
+}
+
+/// Which gateway of a route comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// The one that is listed first.
+    Failover,
+    /// Each in turn.
+    RoundRobin,
+    /// Each as often as its weight says, in the order of the route's gateways; 0: only when the others are out.
+    Weighted(Vec<u64>),
+}
+
+/// What a message must be like. Members that are empty hold for every message; one needs to be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Its recipient begins with one of these.
+    pub prefix: Vec<String>,
+    /// Its tag is one of these.
+    pub tag: Vec<String>,
 }
 
 /// `[[api_keys]]`

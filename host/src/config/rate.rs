@@ -20,6 +20,11 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// How many in a second.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.count) / self.per.as_secs_f64()
+    }
+
     /// Whether it is more than none, and at most [`MOST`].
     pub fn is_sensible(self) -> bool {
         self.count > 0

@@ -77,8 +77,8 @@ scopes = ["send", "read"]
     assert_eq!(config.api_keys[0].scopes, [Scope::Send, Scope::Read]);
     assert_eq!(config.api_keys[0].sha256[..2], [0x9f, 0x86]);
     let gateway = &config.gateways[0];
-    assert_eq!((gateway.valid_for.as_secs(), gateway.max_in_flight), (120, 3));
-    assert_eq!(gateway.submit_timeout, Some(Duration::from_millis(1500)));
+    assert_eq!((gateway.limits.valid_for.as_secs(), gateway.limits.max_in_flight), (120, 3));
+    assert_eq!(gateway.limits.submit_timeout, Some(Duration::from_millis(1500)));
     let definition = &gateway.definition;
     assert_eq!(definition.text("TIMEOUT"), Some("1.50"));
     assert_eq!(definition.parameters["CHECK_SSL"], true);
@@ -103,7 +103,11 @@ fn what_a_file_leaves_out_has_its_default() {
     assert_eq!(config.server.listen, "127.0.0.1:8025".parse().unwrap());
     assert_eq!(config.store.path, folder.path().join("data"));
     assert_eq!(config.store.retain, Duration::from_secs(30 * 86_400));
-    assert_eq!((config.gateways[0].valid_for.as_secs(), config.gateways[0].max_in_flight), (600, 64));
+    let limits = config.gateways[0].limits;
+    assert_eq!((limits.valid_for.as_secs(), limits.max_in_flight, limits.rate), (600, 64, None));
+    let retry = Retry { attempts: 5, first: Duration::from_secs(1), max: Duration::from_secs(60) };
+    assert_eq!((limits.retry, limits.on_uncertain), (retry, OnUncertain::Retry));
+    assert!(config.routes.is_empty());
     assert_eq!(config.gateways[0].definition.setting("directory"), Some("x"));
     assert_eq!(config.gateways[0].definition.settings_directory, folder.path());
     assert!(config.warnings[0].to_string().contains("there is no API key"), "{:?}", config.warnings);
@@ -173,4 +177,49 @@ fn no_file_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn limits_and_routes_are_read_as_they_were_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"
+[gateways.a]
+provider = "x"
+rate = "600/min"
+retry = { attempts = 2, max = "10s" }
+on_uncertain = "fail"
+[gateways.b]
+provider = "x"
+[routes.german]
+gateways = ["b", "a"]
+match = { prefix = ["+49", "+43"], tag = ["login"] }
+[routes.shared]
+gateways = ["a", "b"]
+strategy = "weighted"
+weights = { a = 3 }
+[routes.default]
+gateways = ["a", "b"]
+strategy = "round-robin"
+"#;
+    let config = load_in(folder.path(), text).unwrap();
+    let limits = config.gateways[0].limits;
+    assert_eq!(limits.rate, Some(Rate { count: 600, per: Duration::from_secs(60) }));
+    let retry = Retry { attempts: 2, first: Duration::from_secs(1), max: Duration::from_secs(10) };
+    assert_eq!((limits.retry, limits.on_uncertain), (retry, OnUncertain::Fail));
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let route = |name: &str, gateways: &[&str], strategy, matching| Route {
+        name: name.into(),
+        gateways: names(gateways),
+        strategy,
+        matching,
+    };
+    let german = Match { prefix: names(&["+49", "+43"]), tag: names(&["login"]) };
+    assert_eq!(
+        config.routes,
+        [
+            route("german", &["b", "a"], Strategy::Failover, Some(german)),
+            route("shared", &["a", "b"], Strategy::Weighted(vec![3, 1]), None),
+            route("default", &["a", "b"], Strategy::RoundRobin, None),
+        ]
+    );
 }

@@ -1,7 +1,17 @@
 //! The task that owns one gateway's queue.
 
-use super::{Drained, Shared, mailbox::Mailbox, submit};
-use crate::{gateway::Gateway, message::MessageId, store::Ready};
+use super::{
+    Drained, Shared, decide,
+    mailbox::{Mailbox, News},
+    submit::{self, Ended},
+    sweep,
+};
+use crate::{
+    config::OnUncertain,
+    gateway::{Availability, Bucket, Gateway},
+    message::{MessageId, Timestamp},
+    store::{Place, Ready},
+};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -25,29 +35,41 @@ pub(super) struct Actor {
     mailbox: Arc<Mailbox>,
     shared: Arc<Shared>,
     deadline: watch::Receiver<Option<Instant>>,
+    bucket: Option<Bucket>,
     /// The front of the queue, as far as it was read.
     buffer: VecDeque<Ready>,
-    /// Whether the store may hold more than `buffer` does.
+    /// Whether the store may hold more that is due than `buffer` does.
     more: bool,
+    /// When the next message is due that is not yet: it may come before what is in memory.
+    next_due: Option<Timestamp>,
     read_again_at: Option<Instant>,
+    /// Whether the gateway could be used when it was last looked at.
+    usable: bool,
+    /// Whether messages may wait here, since the gateway can't be used, that could go elsewhere.
+    to_sweep: bool,
     /// The submits that are going on, until their outcome is on disk; with the size of their contents.
     in_flight: HashMap<MessageId, usize>,
-    tasks: JoinSet<MessageId>,
+    tasks: JoinSet<Ended>,
     running: HashMap<Id, MessageId>,
 }
 
 impl Actor {
     pub(super) fn new(gateway: Gateway, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
         let deadline = shared.deadline.subscribe();
+        let bucket = gateway.limits.rate.map(|rate| Bucket::new(rate, Instant::now()));
         Self {
             gateway,
             mailbox,
             shared,
             deadline,
+            bucket,
             buffer: VecDeque::new(),
             // What an earlier process left behind.
             more: true,
+            next_due: None,
             read_again_at: None,
+            usable: true,
+            to_sweep: false,
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
@@ -57,16 +79,16 @@ impl Actor {
     pub(super) async fn run(mut self) -> Drained {
         let started = tokio::spawn(self.gateway.handle.start());
         let mut stopping = self.deadline.clone();
+        let mut changes = self.shared.changes.subscribe();
         while stopping.borrow_and_update().is_none() {
-            self.fill().await;
-            let read_again_at = self.read_again_at;
+            changes.borrow_and_update();
+            let wake_at = self.fill().await;
             tokio::select! {
                 _ = stopping.changed() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 () = self.mailbox.woken() => {}
-                () = tokio::time::sleep_until(read_again_at.unwrap_or_else(Instant::now)), if read_again_at.is_some() => {
-                    self.read_again_at = None;
-                }
+                _ = changes.changed(), if !self.usable => self.to_sweep = true,
+                () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
         let drained = self.drain().await;
@@ -75,26 +97,126 @@ impl Actor {
         drained
     }
 
-    /// Submits what there is room for.
-    async fn fill(&mut self) {
-        while self.tasks.len() < self.gateway.max_in_flight && self.deadline.borrow().is_none() {
-            let Some(ready) = self.next().await else { return };
-            let id = ready.place.id;
-            self.in_flight.insert(id, ready.content.len());
-            let task =
-                self.tasks.spawn(submit::deliver(self.gateway.clone(), ready, Arc::clone(&self.shared)));
-            self.running.insert(task.id(), id);
+    /// Submits what there is room for. When to look again, if nothing happens before.
+    async fn fill(&mut self) -> Option<Instant> {
+        loop {
+            let news = self.mailbox.take();
+            self.hear(news);
+            if self.deadline.borrow().is_some() || self.tasks.len() >= self.gateway.limits.max_in_flight {
+                return None;
+            }
+            if let Some(again_at) = self.unusable() {
+                if self.to_sweep {
+                    self.sweep().await;
+                }
+                return again_at;
+            }
+            let instant = Instant::now();
+            if let Some(at) =
+                self.bucket.as_mut().map(|bucket| bucket.next(instant)).filter(|at| *at > instant)
+            {
+                return Some(at);
+            }
+            let Some(ready) = self.next().await else { return self.wake_at() };
+            self.begin(ready);
         }
+    }
+
+    fn hear(&mut self, news: News) {
+        for id in news.left {
+            self.buffer.retain(|ready| ready.place.id != id);
+            self.shared.hub.forget(id);
+        }
+        if news.read_again {
+            self.buffer.clear();
+            self.more = true;
+        }
+        for place in [news.foremost, news.later].into_iter().flatten() {
+            self.arrived(place);
+        }
+    }
+
+    /// A message waits here that may not be in memory.
+    fn arrived(&mut self, place: Place) {
+        self.to_sweep |= !self.usable;
+        if place.due_at > self.shared.clock.now() {
+            self.next_due = Some(self.next_due.map_or(place.due_at, |due| due.min(place.due_at)));
+            return;
+        }
+        self.more = true;
+        // It comes before what is in memory: the front of the queue is to be read again. Behind it, it is read in its turn.
+        if self.buffer.back().is_some_and(|last| place < last.place) {
+            self.buffer.clear();
+        }
+    }
+
+    /// Whether the gateway can't be used now; and when to look again.
+    fn unusable(&mut self) -> Option<Option<Instant>> {
+        let (usable, again_at) = match self.gateway.status.availability() {
+            Availability::Usable => (true, None),
+            Availability::Until(at) => (false, Some(at)),
+            Availability::Trying => (false, None),
+        };
+        if usable != self.usable {
+            self.usable = usable;
+            self.to_sweep = !usable;
+            if usable {
+                // Others may hand messages over.
+                self.shared.changes.tell();
+            }
+        }
+        (!usable).then_some(again_at)
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let due = self.next_due.map(|due| Instant::now() + due.since(self.shared.clock.now()));
+        [due, self.read_again_at].into_iter().flatten().min()
+    }
+
+    /// Has one message submitted, or ended if its time has passed.
+    fn begin(&mut self, ready: Ready) {
+        let (id, size) = (ready.place.id, ready.content.len());
+        let shared = Arc::clone(&self.shared);
+        if let (Some(marked_at), OnUncertain::Fail) = (ready.marked_at, self.gateway.limits.on_uncertain) {
+            return self.spawn(id, size, submit::interrupted(ready, marked_at, shared));
+        }
+        // First this, then the look at the time: whoever ends messages whose time has passed leaves alone what is being submitted.
+        let Some(sending) = shared.hub.sending(id, shared.clock.now()) else {
+            // It is being canceled.
+            return;
+        };
+        if shared.clock.now() >= ready.deadline {
+            drop(sending);
+            return self.spawn(id, size, submit::lapse(ready, shared));
+        }
+        match self.gateway.status.begin() {
+            Ok(permit) => {
+                if let Some(bucket) = &mut self.bucket {
+                    bucket.take();
+                }
+                let gateway = self.gateway.clone();
+                self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, shared));
+            }
+            // A submit that ended this moment has made it unusable.
+            Err(_) => self.buffer.push_front(ready),
+        }
+    }
+
+    fn spawn(&mut self, id: MessageId, size: usize, task: impl Future<Output = Ended> + Send + 'static) {
+        self.in_flight.insert(id, size);
+        let task = self.tasks.spawn(task);
+        self.running.insert(task.id(), id);
     }
 
     /// The foremost message of the queue that is not being submitted.
     async fn next(&mut self) -> Option<Ready> {
-        if let Some(place) = self.mailbox.take() {
+        if self.next_due.is_some_and(|due| due <= self.shared.clock.now()) {
+            self.next_due = None;
+            self.buffer.clear();
             self.more = true;
-            // It comes before what is in memory: the front of the queue is to be read again. Behind it, it is read in its turn.
-            if self.buffer.back().is_some_and(|last| place < last.place) {
-                self.buffer.clear();
-            }
+        }
+        if self.read_again_at.is_some_and(|at| at <= Instant::now()) {
+            self.read_again_at = None;
         }
         if self.buffer.is_empty() && self.more && self.read_again_at.is_none() {
             self.read().await;
@@ -108,12 +230,14 @@ impl Actor {
         let max_bytes = self.in_flight.values().sum::<usize>() + BUFFERED_BYTES;
         let now = self.shared.clock.now();
         match self.shared.store.ready(&self.gateway.name, now, limit, max_bytes).await {
-            Ok(found) => {
+            Ok(front) => {
                 // A submit that ended during the read is still in `in_flight`, though perhaps no longer in the queue: it is
                 // taken out by this task alone, and this task was reading.
-                self.buffer
-                    .extend(found.into_iter().filter(|ready| !self.in_flight.contains_key(&ready.place.id)));
+                let found = front.ready.into_iter();
+                self.buffer.extend(found.filter(|ready| !self.in_flight.contains_key(&ready.place.id)));
                 self.more = !self.buffer.is_empty();
+                let later = [self.next_due, front.next_due];
+                self.next_due = later.into_iter().flatten().min();
             }
             Err(error) => {
                 tracing::warn!(gateway = &*self.gateway.name, %error, "the queue can't be read now; trying again");
@@ -122,11 +246,34 @@ impl Actor {
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, MessageId), tokio::task::JoinError>) {
+    /// Hands over what another gateway can take.
+    async fn sweep(&mut self) {
+        match sweep::queue(&self.gateway.name, &self.shared, decide::elsewhere).await {
+            Ok(left) => {
+                self.to_sweep = false;
+                if !left.is_empty() {
+                    tracing::info!(
+                        gateway = &*self.gateway.name,
+                        messages = left.len(),
+                        "messages go on to other gateways of their routes"
+                    );
+                    self.buffer.retain(|ready| !left.contains(&ready.place));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(gateway = &*self.gateway.name, %error, "the queue can't be handed over now");
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Ended), tokio::task::JoinError>) {
         match ended {
-            Ok((task, id)) => {
+            Ok((task, Ended { id, waits_here })) => {
                 self.running.remove(&task);
                 self.in_flight.remove(&id);
+                if let Some(place) = waits_here {
+                    self.arrived(place);
+                }
             }
             Err(error) => {
                 // Left in `in_flight`: were it taken from the queue again now, it would do the same again, for ever.

@@ -1,11 +1,8 @@
-//! Who is being submitted now, and who waits for the end of what.
+//! Which messages are being submitted or canceled now, and who waits for the end of what.
 
-use crate::{
-    message::{MessageId, Timestamp},
-    store::Finish,
-};
+use crate::message::{Message, MessageId, Timestamp};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -17,31 +14,49 @@ pub(super) struct Hub {
 
 #[derive(Debug, Default)]
 struct Tables {
-    waiting: HashMap<MessageId, oneshot::Sender<Finish>>,
-    sending: HashMap<MessageId, Timestamp>,
+    waiting: HashMap<MessageId, Vec<(u64, oneshot::Sender<Message>)>>,
+    /// Numbers of tickets and submissions, so that each takes out what it put in alone.
+    numbers: u64,
+    sending: HashMap<MessageId, (u64, Timestamp)>,
+    /// Not to be submitted, though a gateway may have them in memory.
+    canceled: HashSet<MessageId>,
 }
 
 /// A right to be told of a message's end.
 #[derive(Debug)]
 pub struct Ticket {
     id: MessageId,
-    finished: oneshot::Receiver<Finish>,
+    number: u64,
+    finished: oneshot::Receiver<Message>,
     hub: Hub,
 }
 
 impl Ticket {
-    /// The message's end, once it is on disk; `None` if the host stops before that.
+    /// The message after its end, once that is on disk; `None` if the host stops before that.
     ///
     /// # Cancellation
     /// May be dropped and called again.
-    pub async fn finished(&mut self) -> Option<Finish> {
+    pub async fn finished(&mut self) -> Option<Message> {
         (&mut self.finished).await.ok()
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.hub.tables().waiting.remove(&self.id);
+        let mut tables = self.hub.tables();
+        if let Some(waiting) = tables.waiting.get_mut(&self.id) {
+            waiting.retain(|(number, _)| *number != self.number);
+            if waiting.is_empty() {
+                tables.waiting.remove(&self.id);
+            }
+        }
+    }
+}
+
+impl Tables {
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 }
 
@@ -52,38 +67,79 @@ impl Hub {
 
     pub(super) fn ticket(&self, id: MessageId) -> Ticket {
         let (tell, finished) = oneshot::channel();
-        self.tables().waiting.insert(id, tell);
-        Ticket { id, finished, hub: self.clone() }
+        let mut tables = self.tables();
+        let number = tables.number();
+        tables.waiting.entry(id).or_default().push((number, tell));
+        Ticket { id, number, finished, hub: self.clone() }
     }
 
     pub(super) fn sending_since(&self, id: MessageId) -> Option<Timestamp> {
-        self.tables().sending.get(&id).copied()
+        self.tables().sending.get(&id).map(|(_, since)| *since)
     }
 
-    /// A submission begins; it ends when the guard is dropped.
-    pub(super) fn sending(&self, id: MessageId, since: Timestamp) -> Sending {
-        self.tables().sending.insert(id, since);
-        Sending { id, hub: self.clone() }
+    /// How many submissions are going on.
+    pub(super) fn sending_count(&self) -> usize {
+        self.tables().sending.len()
+    }
+
+    /// A submission begins, and ends when the guard is dropped. `None`: the message is being canceled.
+    pub(super) fn sending(&self, id: MessageId, since: Timestamp) -> Option<Sending> {
+        let mut tables = self.tables();
+        if tables.canceled.contains(&id) {
+            return None;
+        }
+        let number = tables.number();
+        tables.sending.insert(id, (number, since));
+        Some(Sending { id, number, hub: self.clone() })
+    }
+
+    /// Keeps the message from being submitted until [`Hub::forget`]. `false`: its submission is going on.
+    pub(super) fn cancel(&self, id: MessageId) -> bool {
+        let mut tables = self.tables();
+        !tables.sending.contains_key(&id) && {
+            tables.canceled.insert(id);
+            true
+        }
+    }
+
+    /// The message may be submitted, or no gateway has it in memory any more.
+    pub(super) fn forget(&self, id: MessageId) {
+        self.tables().canceled.remove(&id);
+    }
+
+    /// Whether somebody waits for the message's end.
+    pub(super) fn is_waited_for(&self, id: MessageId) -> bool {
+        self.tables().waiting.contains_key(&id)
     }
 
     /// The message's end is on disk.
-    pub(super) fn finished(&self, finish: &Finish) {
-        let waiting = self.tables().waiting.remove(&finish.id);
-        if let Some(waiting) = waiting {
+    pub(super) fn finished(&self, message: &Message) {
+        let waiting = self.tables().waiting.remove(&message.id).unwrap_or_default();
+        for (_, tell) in waiting {
             // Whoever waited may have gone this moment.
-            waiting.send(finish.clone()).unwrap_or_default();
+            tell.send(message.clone()).unwrap_or_default();
         }
+    }
+
+    /// Nobody will be told: the message can't be read.
+    pub(super) fn give_up(&self, id: MessageId) {
+        self.tables().waiting.remove(&id);
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Sending {
     id: MessageId,
+    number: u64,
     hub: Hub,
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.hub.tables().sending.remove(&self.id);
+        let mut tables = self.hub.tables();
+        // The next gateway may have begun with it already.
+        if tables.sending.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
+            tables.sending.remove(&self.id);
+        }
     }
 }

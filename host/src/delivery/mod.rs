@@ -5,20 +5,24 @@
 //! waits (`hub`).
 
 mod actor;
+mod decide;
 mod hub;
+mod lapse;
 mod mailbox;
-mod orphans;
+mod record;
 mod submit;
-mod verdict;
+mod sweep;
 
 use crate::{
-    gateway::{Gateway, GatewayState},
-    message::{Clock, MessageId, Timestamp},
-    store::{Place, Store, StoreError},
+    gateway::{Availability, Changes, Gateway, GatewayState},
+    message::{Clock, MessageId, State, Timestamp},
+    store::{Canceled, Place, Store, StoreError},
 };
 use actor::Actor;
+use decide::{View, World};
 use hub::Hub;
 pub use hub::Ticket;
+use lapse::Lapse;
 use mailbox::Mailbox;
 use std::{
     collections::BTreeMap,
@@ -28,19 +32,52 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
+/// Says how long a pause of at most the given span is to be, by chance.
+pub type Jitter = Box<dyn Fn(Duration) -> Duration + Send + Sync>;
+
 /// What every part of the delivery shares.
 struct Shared {
     store: Arc<dyn Store>,
     clock: Clock,
+    gateways: BTreeMap<Arc<str>, (Gateway, Arc<Mailbox>)>,
     hub: Hub,
+    lapse: Lapse,
+    /// Tells of gateways that became usable, or ceased to be.
+    changes: Changes,
+    jitter: Jitter,
     /// When everything must be over; `None` as long as the host runs.
     deadline: watch::Sender<Option<Instant>>,
+}
+
+impl Shared {
+    /// Decides, with a look at the world as it is now.
+    fn decide<T>(&self, decide: impl FnOnce(&World<'_>) -> T) -> T {
+        let gateway = |name: &str| {
+            let (gateway, _) = self.gateways.get(name)?;
+            let limits = &gateway.limits;
+            Some(View {
+                valid_for: limits.valid_for,
+                retry: limits.retry,
+                on_uncertain: limits.on_uncertain,
+                usable: gateway.status.availability() == Availability::Usable,
+            })
+        };
+        decide(&World { now: self.clock.now(), gateway: &gateway, jitter: &*self.jitter })
+    }
+
+    fn wake(&self, gateway: &str, place: Place) {
+        let Some((_, mailbox)) = self.gateways.get(gateway) else { return };
+        if place.due_at > self.clock.now() { mailbox.wake_later(place) } else { mailbox.wake(place) }
+    }
+
+    fn watch_deadline(&self, deadline: Timestamp) {
+        self.lapse.watch(deadline);
+    }
 }
 
 /// The running delivery: one actor a gateway.
 pub struct Delivery {
     shared: Arc<Shared>,
-    gateways: BTreeMap<Arc<str>, (Gateway, Arc<Mailbox>)>,
     actors: Mutex<JoinSet<Drained>>,
 }
 
@@ -55,60 +92,129 @@ pub struct Drained {
 
 impl Delivery {
     /// Starts the gateways, and with them the delivery of what is queued.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub async fn start(
+    pub fn start(store: Arc<dyn Store>, gateways: Vec<Gateway>, clock: Clock) -> Arc<Self> {
+        Self::start_with(store, gateways, clock, Box::new(|most| most.mul_f64(fastrand::f64())))
+    }
+
+    /// The same with chances of the caller's own.
+    pub fn start_with(
         store: Arc<dyn Store>,
         gateways: Vec<Gateway>,
         clock: Clock,
-    ) -> Result<Arc<Self>, StoreError> {
-        let queues = store.queues().await?;
-        let shared =
-            Arc::new(Shared { store, clock, hub: Hub::default(), deadline: watch::Sender::new(None) });
+        jitter: Jitter,
+    ) -> Arc<Self> {
+        let depths = store.depths();
+        let running =
+            gateways.into_iter().map(|gateway| (Arc::clone(&gateway.name), (gateway, Arc::default())));
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            gateways: running.collect(),
+            hub: Hub::default(),
+            lapse: Lapse::default(),
+            changes: Changes::default(),
+            jitter,
+            deadline: watch::Sender::new(None),
+        });
         let mut actors = JoinSet::new();
-        let mut running = BTreeMap::new();
-        for gateway in gateways {
-            let mailbox = Arc::new(Mailbox::default());
+        for (gateway, mailbox) in shared.gateways.values() {
             // Not waited for: a service that is slow to bind holds up neither the start nor the other gateways.
-            actors.spawn(Actor::new(gateway.clone(), Arc::clone(&mailbox), Arc::clone(&shared)).run());
-            running.insert(Arc::clone(&gateway.name), (gateway, mailbox));
+            actors.spawn(Actor::new(gateway.clone(), Arc::clone(mailbox), Arc::clone(&shared)).run());
         }
-        for (name, count) in queues {
-            if running.contains_key(name.as_str()) {
+        actors.spawn(lapse::run(Arc::clone(&shared)));
+        for (name, count) in depths {
+            if shared.gateways.contains_key(name.as_str()) {
                 tracing::info!(gateway = name, messages = count, "messages were queued at the start");
             } else {
                 tracing::warn!(
                     gateway = name,
                     messages = count,
-                    "messages wait for a gateway that is not in the configuration; they expire unless it comes back"
+                    "messages wait for a gateway that is not in the configuration; those of a route go on to its others, the rest expire unless it comes back"
                 );
-                actors.spawn(orphans::expire(name, Arc::clone(&shared)));
+                let shared = Arc::clone(&shared);
+                actors.spawn(async move {
+                    if let Err(error) = sweep::queue(&name, &shared, decide::away).await {
+                        tracing::warn!(gateway = name, %error, "the queue can't be handed over");
+                    }
+                    Drained::default()
+                });
             }
         }
-        Ok(Arc::new(Self { shared, gateways: running, actors: Mutex::new(actors) }))
+        Arc::new(Self { shared, actors: Mutex::new(actors) })
     }
 
     /// The gateway of this name.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
-        self.gateways.get(name).map(|(gateway, _)| gateway)
+        self.shared.gateways.get(name).map(|(gateway, _)| gateway)
     }
 
     /// Names of the gateways, sorted.
     pub fn gateway_names(&self) -> impl Iterator<Item = &str> {
-        self.gateways.keys().map(|name| &**name)
+        self.shared.gateways.keys().map(|name| &**name)
     }
 
     /// Each gateway's state.
     pub fn states(&self) -> Vec<(String, GatewayState)> {
-        self.gateways.iter().map(|(name, (gateway, _))| (name.to_string(), gateway.state)).collect()
+        let gateways = self.shared.gateways.iter();
+        gateways.map(|(name, (gateway, _))| (name.to_string(), gateway.status.describe().0)).collect()
     }
 
-    /// A message was stored in this gateway's queue.
-    pub fn wake(&self, gateway: &str, place: Place) {
-        if let Some((_, mailbox)) = self.gateways.get(gateway) {
-            mailbox.wake(place);
+    /// Whether a message would be submitted through this gateway now, and why, for people.
+    pub fn availability(&self, name: &str) -> (bool, String) {
+        match self.gateway(name) {
+            Some(gateway) => {
+                (gateway.status.availability() == Availability::Usable, gateway.status.describe().1)
+            }
+            None => (false, "there is no such gateway".into()),
         }
+    }
+
+    /// The first gateway of a plan that can be used now, else the first that there is, else the first.
+    pub fn first_usable(&self, plan: &[String]) -> String {
+        let usable = |name: &&String| self.availability(name).0;
+        let known = |name: &&String| self.gateway(name).is_some();
+        let found = plan.iter().find(usable).or_else(|| plan.iter().find(known)).or(plan.first());
+        found.cloned().unwrap_or_default()
+    }
+
+    /// A message was stored in this gateway's queue, and its time passes at `deadline`.
+    pub fn wake(&self, gateway: &str, place: Place, deadline: Timestamp) {
+        self.shared.wake(gateway, place);
+        self.shared.watch_deadline(deadline);
+    }
+
+    /// Cancels a message that is `queued`.
+    ///
+    /// # Errors
+    /// The store can't do it.
+    ///
+    /// # Cancellation
+    /// What was begun is done.
+    pub async fn cancel(&self, id: MessageId) -> Result<Canceled, StoreError> {
+        if !self.shared.hub.cancel(id) {
+            return Ok(Canceled::Refused(State::Sending));
+        }
+        let shared = Arc::clone(&self.shared);
+        let canceling = tokio::spawn(async move {
+            let result = shared.store.cancel(id, shared.clock.now()).await;
+            let message = shared.store.message(id).await.ok().flatten();
+            let mailbox = message.as_ref().and_then(|message| shared.gateways.get(message.gateway.as_str()));
+            match (&result, mailbox) {
+                (Ok(Canceled::Done), Some((_, mailbox))) => mailbox.left(id),
+                // A gateway may have passed it over.
+                (_, Some((_, mailbox))) => {
+                    shared.hub.forget(id);
+                    mailbox.read_again();
+                }
+                (_, None) => shared.hub.forget(id),
+            }
+            if let (Ok(Canceled::Done), Some(message)) = (&result, message) {
+                tracing::info!(%id, gateway = message.gateway, state = message.state.as_str(), attempts = message.attempts.len(), "message finished");
+                shared.hub.finished(&message);
+            }
+            result
+        });
+        canceling.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// A ticket for this message's end. To be taken before the message is stored, so that its end can't be missed.
@@ -146,7 +252,7 @@ impl Delivery {
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("gateways", &self.gateways.keys()).finish_non_exhaustive()
+        f.debug_struct("Delivery").field("gateways", &self.shared.gateways.keys()).finish_non_exhaustive()
     }
 }
 

@@ -1,66 +1,148 @@
 //! One message through one gateway: submission, outcome, record.
 
-use super::{Shared, verdict};
+use super::{Shared, decide, hub::Sending, record};
 use crate::{
-    gateway::Gateway,
-    message::{Attempt, MessageId, Outcome, OutcomeKind, State},
+    config::OnUncertain,
+    gateway::{Gateway, Permit},
+    message::{Attempt, MessageId, Outcome, OutcomeKind, Timestamp},
     plugin::Submission,
-    store::{Finish, Ready, StoreError},
+    store::{Next, Place, Ready, Step},
 };
 use futures_util::FutureExt as _;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-/// Between two tries to record an outcome: the first is soon, since a busy store is free in a moment.
-const RECORD_FIRST: Duration = Duration::from_millis(50);
-const RECORD_MOST: Duration = Duration::from_secs(5);
-
-/// Submits the message, unless its time has passed, and records what came of it. Returns its id when that is on disk, or when
-/// the store is closed.
-pub(super) async fn deliver(gateway: Gateway, ready: Ready, shared: Arc<Shared>) -> MessageId {
-    let id = ready.place.id;
-    let now = shared.clock.now();
-    let (created_at, attempts, to) = (ready.created_at, ready.attempts, ready.to.clone());
-    // Shown as `sending` until its end is on disk.
-    let mut sending = None;
-    let finish = if now >= ready.expires_at {
-        Finish { id, state: State::Expired, at: now, attempt: None, reason: None }
-    } else {
-        sending = Some(shared.hub.sending(id, now));
-        let outcome = submit(&gateway, ready).await;
-        let ended_at = shared.clock.now();
-        let (state, reason) = verdict::after(outcome.kind);
-        let attempt = Attempt { gateway: gateway.name.to_string(), started_at: now, ended_at, outcome };
-        Finish { id, state, at: ended_at, attempt: Some(attempt), reason }
-    };
-    let recorded = record(&shared, &finish).await;
-    drop(sending);
-    if recorded.is_err() {
-        return id;
-    }
-    shared.hub.finished(&finish);
-    let outcome = finish.attempt.as_ref().map(|attempt| &attempt.outcome);
-    tracing::info!(
-        %id,
-        gateway = &*gateway.name,
-        state = finish.state.as_str(),
-        outcome = outcome.map(|outcome| outcome.kind.as_str()),
-        code = outcome.and_then(|outcome| outcome.code.as_deref()),
-        detail = outcome.filter(|outcome| outcome.kind != OutcomeKind::Accepted).and_then(|outcome| outcome.detail.as_deref()),
-        %to,
-        attempts = attempts + u32::from(finish.attempt.is_some()),
-        ms = u64::try_from(finish.at.since(created_at).as_millis()).unwrap_or(u64::MAX),
-        "message finished"
-    );
-    id
+/// A task of an actor has ended: what it did is on disk, or the store is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) id: MessageId,
+    /// The message's new place, if it waits in the same queue again.
+    pub(super) waits_here: Option<Place>,
 }
 
-async fn submit(gateway: &Gateway, ready: Ready) -> Outcome {
+/// Submits the message and records what came of it.
+pub(super) async fn deliver(
+    gateway: Gateway,
+    ready: Ready,
+    permit: Permit,
+    sending: Sending,
+    shared: Arc<Shared>,
+) -> Ended {
+    let id = ready.place.id;
+    let started_at = shared.clock.now();
+    if gateway.limits.on_uncertain == OnUncertain::Fail {
+        let from = || (ready.gateway.clone(), ready.place);
+        let marked = record::until_on_disk(id, || shared.store.mark(id, from(), started_at)).await;
+        if !matches!(marked, Ok(true)) {
+            return Ended { id, waits_here: None };
+        }
+    }
+    let outcome = submit(&gateway, &ready).await;
+    if permit.ended(&outcome) {
+        shared.changes.tell();
+        let (state, why) = gateway.status.describe();
+        tracing::warn!(
+            gateway = &*gateway.name,
+            state = state.as_str(),
+            why,
+            "the gateway changed its state"
+        );
+    }
+    let ended_at = shared.clock.now();
+    let next = shared.decide(|world| decide::after(&ready, &outcome, world));
+    let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
+    let from = (ready.gateway.clone(), ready.place);
+    let step = Step { id, from, attempt: Some(attempt), at: ended_at, next };
+    let recorded = record::step(&shared, &step).await;
+    drop(sending);
+    if let Ok(true) = recorded {
+        log(&ready, &step);
+    }
+    let waits_here = match &step.next {
+        Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
+            Some(Place { due_at: *due_at, ..ready.place })
+        }
+        _ => None,
+    };
+    Ended { id, waits_here }
+}
+
+/// The message's time for this gateway has passed.
+pub(super) async fn lapse(ready: Ready, shared: Arc<Shared>) -> Ended {
+    let step = lapsed(&ready, &shared);
+    settle(ready, step, shared).await
+}
+
+/// What becomes of a message whose time for its gateway has passed.
+pub(super) fn lapsed(ready: &Ready, shared: &Shared) -> Step {
+    let now = shared.clock.now();
+    match ready.marked_at {
+        Some(marked_at) => decide::interrupted(ready, marked_at, now),
+        None => Step {
+            id: ready.place.id,
+            from: (ready.gateway.clone(), ready.place),
+            attempt: None,
+            at: now,
+            next: shared.decide(|world| decide::lapsed(ready, world)),
+        },
+    }
+}
+
+/// Its submission was going on when the host died, and it is never to be sent twice.
+pub(super) async fn interrupted(ready: Ready, marked_at: Timestamp, shared: Arc<Shared>) -> Ended {
+    let step = decide::interrupted(&ready, marked_at, shared.clock.now());
+    settle(ready, step, shared).await
+}
+
+async fn settle(ready: Ready, step: Step, shared: Arc<Shared>) -> Ended {
+    if let Ok(true) = record::step(&shared, &step).await {
+        log(&ready, &step);
+    }
+    Ended { id: ready.place.id, waits_here: None }
+}
+
+/// One line for each message that is over; what happens before that, in more detail.
+pub(super) fn log(ready: &Ready, step: &Step) {
+    let outcome = step.attempt.as_ref().map(|attempt| &attempt.outcome);
+    let attempts = ready.attempts + u32::from(step.attempt.is_some());
+    let kind = outcome.map(|outcome| outcome.kind.as_str());
+    let code = outcome.and_then(|outcome| outcome.code.as_deref());
+    let detail = outcome
+        .filter(|outcome| outcome.kind != OutcomeKind::Accepted)
+        .and_then(|outcome| outcome.detail.as_deref());
+    match &step.next {
+        Next::Finished { state, .. } => tracing::info!(
+            id = %step.id,
+            gateway = ready.gateway,
+            state = state.as_str(),
+            outcome = kind,
+            code,
+            detail,
+            to = %ready.to,
+            attempts,
+            ms = u64::try_from(step.at.since(ready.created_at).as_millis()).unwrap_or(u64::MAX),
+            "message finished"
+        ),
+        Next::Waits { gateway, due_at, .. } => tracing::info!(
+            id = %step.id,
+            gateway = ready.gateway,
+            outcome = kind,
+            code,
+            detail,
+            attempts,
+            next = gateway,
+            in_ms = u64::try_from(due_at.since(step.at).as_millis()).unwrap_or(u64::MAX),
+            "message goes on"
+        ),
+    }
+}
+
+async fn submit(gateway: &Gateway, ready: &Ready) -> Outcome {
     let submission = Submission {
         id: ready.place.id,
-        to: ready.to,
-        from: ready.from,
-        content: ready.content,
-        tag: ready.tag,
+        to: ready.to.clone(),
+        from: ready.from.clone(),
+        content: ready.content.clone(),
+        tag: ready.tag.clone(),
         expires_at: ready.expires_at,
         attempt: ready.attempts + 1,
     };
@@ -75,23 +157,6 @@ async fn submit(gateway: &Gateway, ready: Ready) -> Outcome {
                 OutcomeKind::Uncertain,
                 format!("no outcome within {limit} s: the submit was cancelled"),
             )
-        }
-    }
-}
-
-/// Records until it is on disk. The submit's slot is held meanwhile, so that a store in trouble slows its gateways down rather
-/// than losing outcomes.
-pub(super) async fn record(shared: &Shared, finish: &Finish) -> Result<(), StoreError> {
-    let mut pause = RECORD_FIRST;
-    loop {
-        match shared.store.finish(vec![finish.clone()]).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Closed) => return Err(StoreError::Closed),
-            Err(error) => {
-                tracing::warn!(id = %finish.id, %error, "an outcome can't be recorded now; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RECORD_MOST);
-            }
         }
     }
 }

@@ -1,5 +1,13 @@
-//! A gateway definition as a running thing: its provider and its limits. Rates, pauses and the breaker find their place here.
+//! A gateway definition as a running thing: its provider, its limits, and whether messages go through it now.
 
+mod breaker;
+mod bucket;
+mod status;
+
+pub use bucket::Bucket;
+pub use status::{Availability, Changes, GatewayState, Permit, Status};
+
+pub use crate::config::Limits;
 use crate::plugin::Handle;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,59 +24,25 @@ pub struct Gateway {
     pub name: Arc<str>,
     /// Its instance of the provider.
     pub handle: Arc<dyn Handle>,
-    /// A message older than this is never submitted through it.
-    pub valid_for: Duration,
+    /// What its definition says.
+    pub limits: Limits,
     /// When a submit is cancelled, as `uncertain`.
     pub submit_timeout: Duration,
-    /// Bound of submits whose outcome is not yet on disk.
-    pub max_in_flight: usize,
-    /// Whether messages go through it.
-    pub state: GatewayState,
+    /// Whether messages go through it now.
+    pub status: Arc<Status>,
 }
 
 impl Gateway {
-    /// A gateway; `submit_timeout` as the definition has it.
-    pub fn new(
-        name: &str,
-        handle: Arc<dyn Handle>,
-        valid_for: Duration,
-        submit_timeout: Option<Duration>,
-        max_in_flight: usize,
-    ) -> Self {
+    /// A gateway through which messages go.
+    pub fn new(name: &str, handle: Arc<dyn Handle>, limits: Limits) -> Self {
         let own = || handle.total_timeout().map(|total| total.saturating_add(SUBMIT_GRACE));
-        let submit_timeout = submit_timeout.or_else(own).unwrap_or(SUBMIT_TIMEOUT);
-        Self {
-            name: name.into(),
-            handle,
-            valid_for,
-            submit_timeout,
-            max_in_flight: max_in_flight.max(1),
-            state: GatewayState::Up,
-        }
+        let submit_timeout = limits.submit_timeout.or_else(own).unwrap_or(SUBMIT_TIMEOUT);
+        Self { name: name.into(), handle, limits, submit_timeout, status: Arc::default() }
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// Whether messages go through a gateway now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayState {
-    /// They do.
-    Up,
-    /// They do not: its provider could not be built.
-    Down,
-}
-
-impl GatewayState {
-    /// The word used in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
     }
 }

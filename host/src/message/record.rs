@@ -170,9 +170,7 @@ impl Message {
     /// The message as it stands while a submission is going on since `started_at`.
     #[must_use]
     pub fn sending(mut self, started_at: Timestamp) -> Self {
-        self.state = State::Sending;
-        self.updated_at = started_at;
-        self.events.push(Event { at: started_at, state: State::Sending });
+        self.change(State::Sending, started_at, None);
         self
     }
 

@@ -1,13 +1,17 @@
 //! A store in memory, for a message that is delivered without a server, and for simulations: its futures are ready at once and it
 //! has no threads, so that a paused clock does not run ahead of it. It keeps every promise of [`Store`] but the disk's.
 
-use super::{Finish, Place, Ready, Store, StoreError};
-use crate::message::{Content, Message, MessageId, NewMessage, Timestamp};
+use super::{Canceled, Front, Inserted, Next, Once, Place, Ready, Step, Store, StoreError};
+use crate::message::{Content, Message, MessageId, NewMessage, Progress, State, Timestamp, Validity};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+/// How long a request that is to be carried out once is remembered.
+const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 /// Messages in memory.
 #[derive(Debug, Default)]
@@ -17,9 +21,101 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Kept {
-    messages: HashMap<MessageId, (Message, Option<Content>, Timestamp)>,
+    messages: HashMap<MessageId, Entry>,
     queues: BTreeMap<String, BTreeSet<Place>>,
+    requests: HashMap<(String, String), ([u8; 32], Timestamp, Vec<MessageId>)>,
     closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    content: Content,
+    /// The queue that it is in, and its place there; `None` once it is finished.
+    waits: Option<(String, Place)>,
+    plan: Vec<String>,
+    progress: Progress,
+    validity: Validity,
+    deadline: Timestamp,
+    marked_at: Option<Timestamp>,
+}
+
+impl Entry {
+    fn ready(&self, gateway: &str, place: Place, content: Content) -> Ready {
+        Ready {
+            gateway: gateway.to_owned(),
+            place,
+            state: self.message.state,
+            to: self.message.to.clone(),
+            content,
+            from: self.message.from.clone(),
+            tag: self.message.tag.clone(),
+            plan: self.plan.clone(),
+            progress: self.progress.clone(),
+            created_at: self.message.created_at,
+            validity: self.validity,
+            expires_at: self.message.expires_at,
+            deadline: self.deadline,
+            attempts: u32::try_from(self.message.attempts.len()).unwrap_or(u32::MAX),
+            marked_at: self.marked_at,
+        }
+    }
+}
+
+impl Kept {
+    /// The message, if it is where it is expected.
+    fn at(&mut self, id: MessageId, from: &(String, Place)) -> Option<&mut Entry> {
+        self.messages.get_mut(&id).filter(|entry| entry.waits.as_ref() == Some(from))
+    }
+
+    fn leave(&mut self, (gateway, place): &(String, Place)) {
+        if let Some(queue) = self.queues.get_mut(gateway) {
+            queue.remove(place);
+            if queue.is_empty() {
+                self.queues.remove(gateway);
+            }
+        }
+    }
+
+    fn enter(&mut self, gateway: &str, place: Place) {
+        self.queues.entry(gateway.to_owned()).or_default().insert(place);
+    }
+
+    fn step(&mut self, step: Step) -> bool {
+        let Step { id, from, attempt, at, next } = step;
+        let Some(entry) = self.at(id, &from) else { return false };
+        if let Some(attempt) = attempt {
+            entry.message.attempted(attempt);
+        }
+        match next {
+            Next::Finished { state, reason } => {
+                entry.message.change(state, at, reason);
+                (entry.content, entry.waits, entry.marked_at) = (Content::default(), None, None);
+                self.leave(&from);
+            }
+            Next::Waits { gateway, state, due_at, deadline, progress } => {
+                entry.message.change(state, at, None);
+                entry.message.gateway.clone_from(&gateway);
+                let place = Place { due_at, ..from.1 };
+                (entry.progress, entry.deadline, entry.marked_at) = (progress, deadline, None);
+                entry.waits = Some((gateway.clone(), place));
+                self.leave(&from);
+                self.enter(&gateway, place);
+            }
+        }
+        true
+    }
+
+    /// The messages at these places, without their contents.
+    fn without_contents<'k>(
+        &'k self,
+        places: impl Iterator<Item = (&'k str, Place)> + 'k,
+    ) -> impl Iterator<Item = Ready> + 'k {
+        places.filter_map(|(gateway, place)| {
+            let entry = self.messages.get(&place.id)?;
+            Some(entry.ready(gateway, place, Content::default()))
+        })
+    }
 }
 
 impl MemoryStore {
@@ -39,38 +135,77 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn insert(&self, batch: Vec<NewMessage>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn insert(
+        &self,
+        batch: Vec<NewMessage>,
+        once: Option<Once>,
+    ) -> BoxFuture<'_, Result<Inserted, StoreError>> {
         self.open(|kept| {
             let mut ids = BTreeSet::new();
             if batch.iter().any(|new| !ids.insert(new.id) || kept.messages.contains_key(&new.id)) {
                 return Err(StoreError::Damaged("a message of this id is there already".into()));
             }
+            if let Some(Once { api_key, key, fingerprint, at }) = once {
+                let known = kept.requests.get(&(api_key.clone(), key.clone()));
+                if let Some((known, _, ids)) = known.filter(|(_, since, _)| at.since(*since) < REMEMBERED) {
+                    return Ok(if *known == fingerprint {
+                        Inserted::Known(ids.clone())
+                    } else {
+                        Inserted::Conflict
+                    });
+                }
+                let ids = batch.iter().map(|new| new.id).collect();
+                kept.requests.insert((api_key, key), (fingerprint, at, ids));
+            }
             for new in batch {
                 let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
-                kept.queues.entry(new.gateway.clone()).or_default().insert(place);
-                let message = Message::queued(&new);
-                kept.messages.insert(new.id, (message, Some(new.content), new.due_at));
+                kept.enter(&new.gateway, place);
+                let entry = Entry {
+                    message: Message::queued(&new),
+                    content: new.content,
+                    waits: Some((new.gateway, place)),
+                    plan: new.plan,
+                    progress: Progress::default(),
+                    validity: new.validity,
+                    deadline: new.deadline,
+                    marked_at: None,
+                };
+                kept.messages.insert(new.id, entry);
             }
-            Ok(())
+            Ok(Inserted::Stored)
         })
     }
 
-    fn finish(&self, batch: Vec<Finish>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
+        self.open(|kept| Ok(batch.into_iter().map(|step| kept.step(step)).collect()))
+    }
+
+    fn mark(
+        &self,
+        id: MessageId,
+        from: (String, Place),
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.open(|kept| {
-            for Finish { id, state, at, attempt, reason } in batch {
-                let Some((message, content, due_at)) = kept.messages.get_mut(&id) else { continue };
-                if message.state.is_finished() {
-                    continue;
-                }
-                let place = Place { priority: message.priority, due_at: *due_at, id };
-                if let Some(queue) = kept.queues.get_mut(&message.gateway) {
-                    queue.remove(&place);
-                }
-                *content = None;
-                message.finish(state, at, attempt, reason);
+            let Some(entry) = kept.at(id, &from) else { return Ok(false) };
+            entry.message.change(State::Sending, at, None);
+            entry.marked_at = Some(at);
+            Ok(true)
+        })
+    }
+
+    fn cancel(&self, id: MessageId, at: Timestamp) -> BoxFuture<'_, Result<Canceled, StoreError>> {
+        self.open(|kept| {
+            let Some(entry) = kept.messages.get_mut(&id) else { return Ok(Canceled::Unknown) };
+            if entry.message.state != State::Queued {
+                return Ok(Canceled::Refused(entry.message.state));
             }
-            kept.queues.retain(|_, queue| !queue.is_empty());
-            Ok(())
+            entry.message.change(State::Canceled, at, None);
+            entry.content = Content::default();
+            if let Some(from) = entry.waits.take() {
+                kept.leave(&from);
+            }
+            Ok(Canceled::Done)
         })
     }
 
@@ -80,40 +215,70 @@ impl Store for MemoryStore {
         now: Timestamp,
         limit: usize,
         max_bytes: usize,
-    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Front, StoreError>> {
         self.open(|kept| {
-            let mut found = Vec::new();
+            let Some(queue) = kept.queues.get(gateway) else { return Ok(Front::default()) };
+            let mut front = Front::default();
+            front.next_due = queue.iter().map(|place| place.due_at).filter(|due_at| *due_at > now).min();
             let mut bytes = 0;
-            let queue = kept.queues.get(gateway).into_iter().flatten();
-            for &place in queue.filter(|place| place.due_at <= now).take(limit) {
-                let Some((message, Some(content), _)) = kept.messages.get(&place.id) else { continue };
-                bytes += content.len();
-                if bytes > max_bytes && !found.is_empty() {
+            for &place in queue.iter().filter(|place| place.due_at <= now).take(limit) {
+                let Some(entry) = kept.messages.get(&place.id) else { continue };
+                bytes += entry.content.len();
+                if bytes > max_bytes && !front.ready.is_empty() {
                     break;
                 }
-                found.push(Ready {
-                    place,
-                    to: message.to.clone(),
-                    content: content.clone(),
-                    from: message.from.clone(),
-                    tag: message.tag.clone(),
-                    created_at: message.created_at,
-                    expires_at: message.expires_at,
-                    attempts: u32::try_from(message.attempts.len()).unwrap_or(u32::MAX),
-                });
+                front.ready.push(entry.ready(gateway, place, entry.content.clone()));
             }
-            Ok(found)
+            Ok(front)
         })
     }
 
-    fn queues(&self) -> BoxFuture<'_, Result<Vec<(String, u64)>, StoreError>> {
+    fn planned(
+        &self,
+        gateway: &str,
+        after: Option<Place>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>> {
         self.open(|kept| {
-            Ok(kept.queues.iter().map(|(gateway, queue)| (gateway.clone(), queue.len() as u64)).collect())
+            let places = kept.queues.get(gateway).into_iter().flatten().copied();
+            let places = places.filter(|place| after.is_none_or(|after| *place > after));
+            let found = kept.without_contents(places.map(|place| (gateway, place)));
+            Ok(found.filter(|ready| !ready.plan.is_empty()).take(limit).collect())
         })
+    }
+
+    fn overdue(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>> {
+        self.open(|kept| {
+            let places = kept
+                .queues
+                .iter()
+                .flat_map(|(name, queue)| queue.iter().map(move |place| (name.as_str(), *place)));
+            let (mut overdue, waiting): (Vec<_>, Vec<_>) =
+                kept.without_contents(places).partition(|ready| ready.deadline <= now);
+            overdue.sort_by_key(|ready| ready.deadline);
+            overdue.truncate(limit);
+            Ok((overdue, waiting.iter().map(|ready| ready.deadline).min()))
+        })
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
+        self.open(|kept| {
+            let created = |place: &Place| kept.messages.get(&place.id).map(|entry| entry.message.created_at);
+            let oldest = |queue: &BTreeSet<Place>| queue.iter().filter_map(created).min();
+            Ok(kept.queues.iter().filter_map(|(name, queue)| Some((name.clone(), oldest(queue)?))).collect())
+        })
+    }
+
+    fn depths(&self) -> Vec<(String, u64)> {
+        self.kept().queues.iter().map(|(gateway, queue)| (gateway.clone(), queue.len() as u64)).collect()
     }
 
     fn message(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Message>, StoreError>> {
-        self.open(|kept| Ok(kept.messages.get(&id).map(|(message, ..)| message.clone())))
+        self.open(|kept| Ok(kept.messages.get(&id).map(|entry| entry.message.clone())))
     }
 
     fn unfinished(&self) -> u64 {

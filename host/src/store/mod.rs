@@ -66,7 +66,7 @@ pub struct Ready {
 pub struct Front {
     /// What is due, in order of [`Place`].
     pub ready: Vec<Ready>,
-    /// When the next message of the queue is due that is not due yet; looked up only where `ready` holds all that is due.
+    /// When the next message of the queue is due that is not due yet.
     pub next_due: Option<Timestamp>,
 }
 

@@ -1,16 +1,75 @@
-//! A message is accepted: five rows.
+//! A message is accepted: five rows, and one for a request that is to be carried out once.
 
-use crate::message::{NewMessage, State};
-use rusqlite::{Connection, params};
+use crate::{
+    message::{MessageId, NewMessage, State},
+    store::{Inserted, Once},
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::time::Duration;
 
-pub(super) fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()> {
+/// How long a request is remembered.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(86_400);
+
+pub(super) fn batch(
+    connection: &Connection,
+    batch: &[NewMessage],
+    once: Option<&Once>,
+) -> rusqlite::Result<Inserted> {
+    if let Some(once) = once
+        && let Some(known) = remember(connection, once, batch)?
+    {
+        return Ok(known);
+    }
+    for message in batch {
+        insert(connection, message)?;
+    }
+    Ok(Inserted::Stored)
+}
+
+/// What came of the same request before; else it is remembered from now on.
+fn remember(
+    connection: &Connection,
+    once: &Once,
+    batch: &[NewMessage],
+) -> rusqlite::Result<Option<Inserted>> {
+    let forgotten =
+        once.at.as_millis().saturating_sub(i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX));
+    let known = connection
+        .prepare_cached(
+            "SELECT fingerprint, ids FROM idempotency WHERE api_key = ?1 AND key = ?2 AND at > ?3",
+        )?
+        .query_row(params![once.api_key, once.key, forgotten], |row| {
+            Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?;
+    if let Some((fingerprint, ids)) = known {
+        let ids = ids.chunks_exact(16).filter_map(|id| Some(MessageId::from_bytes(id.try_into().ok()?)));
+        return Ok(Some(if fingerprint == once.fingerprint {
+            Inserted::Known(ids.collect())
+        } else {
+            Inserted::Conflict
+        }));
+    }
+    let ids = batch.iter().flat_map(|new| *new.id.as_bytes()).collect::<Vec<_>>();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (api_key, key, fingerprint, at, ids) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![once.api_key, once.key, once.fingerprint, once.at.as_millis(), ids])?;
+    Ok(None)
+}
+
+fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()> {
     let id = message.id.as_bytes();
     let (created_at, due_at) = (message.created_at.as_millis(), message.due_at.as_millis());
     let priority = message.priority.number();
+    let plan = (!message.plan.is_empty()).then(|| message.plan.join(","));
+    let own = message.validity.own.map(|own| i64::try_from(own.as_millis()).unwrap_or(i64::MAX));
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(values);
     run(
-        "INSERT INTO message (id, recipient, sender, gateway, tag, priority, created_at, expires_at, api_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO message (id, recipient, sender, gateway, tag, priority, created_at, expires_at, api_key,
+                              route, plan, valid_from, own_validity)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             id,
             message.to.expose(),
@@ -21,6 +80,10 @@ pub(super) fn insert(connection: &Connection, message: &NewMessage) -> rusqlite:
             created_at,
             message.expires_at.as_millis(),
             message.api_key,
+            message.route,
+            plan,
+            message.validity.from.as_millis(),
+            own,
         ],
     )?;
     let content = &message.content;
@@ -34,12 +97,12 @@ pub(super) fn insert(connection: &Connection, message: &NewMessage) -> rusqlite:
         ],
     )?;
     run(
-        "INSERT INTO state (id, state, due_at, updated_at) VALUES (?1, ?2, ?3, ?4)",
-        params![id, State::Queued.number(), due_at, created_at],
+        "INSERT INTO state (id, state, due_at, updated_at, gateway) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![id, State::Queued.number(), due_at, created_at, message.gateway],
     )?;
     run(
-        "INSERT INTO ready (gateway, priority, due_at, id) VALUES (?1, ?2, ?3, ?4)",
-        params![message.gateway, priority, due_at, id],
+        "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![message.gateway, priority, due_at, id, message.deadline.as_millis(), plan.is_some()],
     )?;
     event(connection, id, created_at, State::Queued)
 }

@@ -1,6 +1,6 @@
 //! What the writer does now and then: erase texts from the write-ahead log, and drop messages that were kept long enough.
 
-use super::Options;
+use super::{Options, insert::REMEMBERED};
 use crate::message::{MessageId, State};
 use rusqlite::{Connection, params};
 use std::time::{Duration, Instant};
@@ -71,6 +71,13 @@ impl Maintenance {
         let now = self.options.clock.now().as_millis();
         let before = now.saturating_sub(i64::try_from(self.options.retain.as_millis()).unwrap_or(i64::MAX));
         let transaction = connection.transaction()?;
+        let forgotten = now.saturating_sub(i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX));
+        let forgot = transaction
+            .prepare_cached(
+                "DELETE FROM idempotency WHERE (api_key, key) IN
+                 (SELECT api_key, key FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+            )?
+            .execute(params![forgotten, PRUNE_BATCH as i64])?;
         // In the order of ids, which is that of acceptance: nothing accepted later than `before` can be old enough.
         let candidates = transaction
             .prepare_cached(
@@ -87,10 +94,10 @@ impl Maintenance {
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let whole = candidates.len() == PRUNE_BATCH;
-        let mut more = whole;
+        let mut more = whole || forgot == PRUNE_BATCH;
         for (id, state, updated_at, created_at) in candidates {
             if created_at >= before {
-                more = false;
+                more = forgot == PRUNE_BATCH;
                 break;
             }
             self.pruned_up_to = id;

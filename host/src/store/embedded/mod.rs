@@ -3,22 +3,24 @@
 //! Everything that waits when the writer comes round goes into its next transaction: batches of one when the host is idle, of hundreds
 //! under load, and one fsync for each. Reads have connections of their own; WAL keeps the two apart.
 
-mod finish;
+mod depths;
 mod folder;
 mod insert;
 mod maintenance;
 mod reads;
+mod record;
 mod schema;
 mod writer;
 
-use super::{Finish, Ready, Store, StoreError};
+use super::{Canceled, Front, Inserted, Once, Place, Ready, Step, Store, StoreError};
 use crate::message::{Clock, Message, MessageId, NewMessage, Timestamp};
+use depths::Depths;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use reads::Readers;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -91,7 +93,7 @@ pub enum OpenError {
 pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
-    unfinished: Arc<AtomicU64>,
+    depths: Arc<Depths>,
 }
 
 impl EmbeddedStore {
@@ -110,20 +112,16 @@ impl EmbeddedStore {
         if let Some(pages) = options.max_pages {
             connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
         }
-        // The one scan there is: of the narrow queue table, a second for ten million messages.
-        let waiting = connection
-            .query_row("SELECT count(*) FROM ready", [], |row| row.get::<_, i64>(0))
-            .map_err(broken)?;
-        let unfinished = Arc::new(AtomicU64::new(u64::try_from(waiting).unwrap_or(0)));
-        let writer = Writer::start(connection, lock, options, Arc::clone(&unfinished))
+        let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
+        let writer = Writer::start(connection, lock, options, Arc::clone(&depths))
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        Ok(Self { writer, readers: Arc::new(Readers::new(path)), unfinished })
+        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths })
     }
 
-    fn write<'a>(
+    fn write<'a, T: Send + 'a>(
         &'a self,
-        request: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Request,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
         let (done, wait) = oneshot::channel();
         let sent = self.writer.send(request(done));
         async move {
@@ -149,12 +147,29 @@ impl EmbeddedStore {
 }
 
 impl Store for EmbeddedStore {
-    fn insert(&self, batch: Vec<NewMessage>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.write(|done| Request::Insert { batch, done })
+    fn insert(
+        &self,
+        batch: Vec<NewMessage>,
+        once: Option<Once>,
+    ) -> BoxFuture<'_, Result<Inserted, StoreError>> {
+        self.write(|done| Request::Insert { batch, once, done })
     }
 
-    fn finish(&self, batch: Vec<Finish>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.write(|done| Request::Finish { batch, done })
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
+        self.write(|done| Request::Record { batch, done })
+    }
+
+    fn mark(
+        &self,
+        id: MessageId,
+        from: (String, Place),
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.write(|done| Request::Mark { id, from, at, done })
+    }
+
+    fn cancel(&self, id: MessageId, at: Timestamp) -> BoxFuture<'_, Result<Canceled, StoreError>> {
+        self.write(|done| Request::Cancel { id, at, done })
     }
 
     fn ready(
@@ -163,13 +178,36 @@ impl Store for EmbeddedStore {
         now: Timestamp,
         limit: usize,
         max_bytes: usize,
-    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Front, StoreError>> {
         let gateway = gateway.to_owned();
         self.read(move |connection| reads::ready(connection, &gateway, now, limit, max_bytes))
     }
 
-    fn queues(&self) -> BoxFuture<'_, Result<Vec<(String, u64)>, StoreError>> {
-        self.read(reads::queues)
+    fn planned(
+        &self,
+        gateway: &str,
+        after: Option<Place>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Ready>, StoreError>> {
+        let gateway = gateway.to_owned();
+        self.read(move |connection| reads::planned(connection, &gateway, after, limit))
+    }
+
+    fn overdue(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>> {
+        self.read(move |connection| reads::overdue(connection, now, limit))
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
+        let gateways = self.depths().into_iter().map(|(gateway, _)| gateway).collect::<Vec<_>>();
+        self.read(move |connection| reads::oldest(connection, &gateways))
+    }
+
+    fn depths(&self) -> Vec<(String, u64)> {
+        self.depths.all()
     }
 
     fn message(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Message>, StoreError>> {
@@ -177,7 +215,7 @@ impl Store for EmbeddedStore {
     }
 
     fn unfinished(&self) -> u64 {
-        self.unfinished.load(Ordering::Relaxed)
+        self.depths.total()
     }
 
     fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -197,7 +235,7 @@ impl Store for EmbeddedStore {
 
 impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore").field("unfinished", &self.unfinished).finish_non_exhaustive()
+        f.debug_struct("EmbeddedStore").field("depths", &self.depths).finish_non_exhaustive()
     }
 }
 

@@ -3,13 +3,14 @@
 use super::{schema, store_error};
 use crate::{
     message::{
-        Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Recipient, State, Text,
-        Timestamp,
+        Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
+        State, Text, Timestamp, Validity,
     },
-    store::{Place, Ready, StoreError},
+    store::{Front, Place, Ready, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -58,8 +59,9 @@ impl Readers {
     }
 }
 
-pub(super) fn queues(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
-    let mut statement = connection.prepare_cached("SELECT gateway, count(*) FROM ready GROUP BY gateway")?;
+/// How many messages wait in each queue: the one scan there is, of a narrow table, a second for ten million messages.
+pub(super) fn depths(connection: &Connection) -> rusqlite::Result<HashMap<String, u64>> {
+    let mut statement = connection.prepare("SELECT gateway, count(*) FROM ready GROUP BY gateway")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     rows.collect()
 }
@@ -67,12 +69,42 @@ pub(super) fn queues(connection: &Connection) -> rusqlite::Result<Vec<(String, u
 /// One range of the queue's key for each priority: with all of them in one query, messages that are due later would have to be
 /// walked over.
 pub(super) const READY: &str = "
-    SELECT r.due_at, r.id, m.recipient, m.sender, m.tag, m.created_at, m.expires_at, c.text, c.title, c.data,
-           (SELECT count(*) FROM attempt a WHERE a.id = r.id)
-    FROM ready r JOIN message m ON m.id = r.id JOIN content c ON c.id = r.id
+    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           (SELECT count(*) FROM attempt a WHERE a.id = r.id), c.text, c.title, c.data
+    FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id JOIN content c ON c.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 AND r.due_at <= ?3
     ORDER BY r.due_at, r.id
     LIMIT ?4";
+
+pub(super) const NEXT_DUE: &str = "
+    SELECT due_at FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1";
+
+/// Along the index of these alone: the key would lead past all the others.
+pub(super) const PLANNED: &str = "
+    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
+    FROM ready r INDEXED BY ready_routed JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
+    WHERE r.routed = 1 AND r.gateway = ?1 AND (r.priority, r.due_at, r.id) > (?2, ?3, ?4)
+    ORDER BY r.priority, r.due_at, r.id
+    LIMIT ?5";
+
+pub(super) const OVERDUE: &str = "
+    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
+    FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
+    WHERE r.deadline <= ?1
+    ORDER BY r.deadline
+    LIMIT ?2";
+
+pub(super) const NEXT_DEADLINE: &str =
+    "SELECT deadline FROM ready WHERE deadline > ?1 ORDER BY deadline LIMIT 1";
+
+pub(super) const FIRST_CREATED: &str = "
+    SELECT m.created_at FROM ready r JOIN message m ON m.id = r.id
+    WHERE r.gateway = ?1 AND r.priority = ?2 ORDER BY r.due_at, r.id LIMIT 1";
 
 pub(super) fn ready(
     connection: &Connection,
@@ -80,42 +112,125 @@ pub(super) fn ready(
     now: Timestamp,
     limit: usize,
     max_bytes: usize,
-) -> rusqlite::Result<Vec<Ready>> {
-    let mut found = Vec::new();
+) -> rusqlite::Result<Front> {
+    // One snapshot, so that nothing falls between the queries.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut front = Front::default();
     let mut bytes = 0;
-    let mut statement = connection.prepare_cached(READY)?;
-    for &priority in Priority::ALL {
-        let left = i64::try_from(limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
+    let mut statement = snapshot.prepare_cached(READY)?;
+    'queue: for &priority in Priority::ALL {
+        let left = i64::try_from(limit.saturating_sub(front.ready.len())).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![gateway, priority.number(), now.as_millis(), left])?;
         while let Some(row) = rows.next()? {
-            let ready = read_ready(row, priority)?;
+            let ready = read_ready(row)?;
             bytes += ready.content.len();
-            if bytes > max_bytes && !found.is_empty() {
-                return Ok(found);
+            if bytes > max_bytes && !front.ready.is_empty() {
+                break 'queue;
             }
-            found.push(ready);
+            front.ready.push(ready);
         }
-        if found.len() >= limit {
+        if front.ready.len() >= limit {
             break;
         }
+    }
+    let mut later = snapshot.prepare_cached(NEXT_DUE)?;
+    for &priority in Priority::ALL {
+        let due_at =
+            later.query_row(params![gateway, priority.number(), now.as_millis()], |row| time(row, 0));
+        front.next_due = [front.next_due, due_at.optional()?].into_iter().flatten().min();
+    }
+    Ok(front)
+}
+
+pub(super) fn planned(
+    connection: &Connection,
+    gateway: &str,
+    after: Option<Place>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Ready>> {
+    let (priority, due_at, id) = match after {
+        Some(place) => (i64::from(place.priority.number()), place.due_at.as_millis(), *place.id.as_bytes()),
+        None => (-1, i64::MIN, [0; 16]),
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(PLANNED)?
+        .query_map(params![gateway, priority, due_at, id, limit], read_ready)?
+        .collect()
+}
+
+pub(super) fn overdue(
+    connection: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<(Vec<Ready>, Option<Timestamp>)> {
+    let snapshot = connection.unchecked_transaction()?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let overdue = snapshot
+        .prepare_cached(OVERDUE)?
+        .query_map(params![now.as_millis(), limit], read_ready)?
+        .collect::<rusqlite::Result<_>>()?;
+    let next = snapshot
+        .prepare_cached(NEXT_DEADLINE)?
+        .query_row([now.as_millis()], |row| time(row, 0))
+        .optional()?;
+    Ok((overdue, next))
+}
+
+pub(super) fn oldest(
+    connection: &Connection,
+    gateways: &[String],
+) -> rusqlite::Result<Vec<(String, Timestamp)>> {
+    let mut statement = connection.prepare_cached(FIRST_CREATED)?;
+    let mut found = Vec::new();
+    for gateway in gateways {
+        let mut oldest: Option<Timestamp> = None;
+        for &priority in Priority::ALL {
+            let first =
+                statement.query_row(params![gateway, priority.number()], |row| time(row, 0)).optional()?;
+            oldest = [oldest, first].into_iter().flatten().min();
+        }
+        found.extend(oldest.map(|oldest| (gateway.clone(), oldest)));
     }
     Ok(found)
 }
 
-fn read_ready(row: &Row<'_>, priority: Priority) -> rusqlite::Result<Ready> {
+fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
+    let plan: Option<String> = row.get(10)?;
+    let progress: Option<String> = row.get(14)?;
+    let own: Option<i64> = row.get(12)?;
     Ok(Ready {
-        place: Place { priority, due_at: time(row, 0)?, id: MessageId::from_bytes(row.get(1)?) },
-        to: Recipient::new(row.get::<_, String>(2)?),
-        from: row.get(3)?,
-        tag: row.get(4)?,
-        created_at: time(row, 5)?,
-        expires_at: time(row, 6)?,
-        content: Content {
-            text: Text::new(row.get::<_, String>(7)?),
-            title: row.get::<_, Option<String>>(8)?.map(Text::new),
-            data: row.get::<_, Option<String>>(9)?.map(Text::new),
+        gateway: row.get(0)?,
+        place: Place {
+            priority: word(row, 1, Priority::from_number)?,
+            due_at: time(row, 2)?,
+            id: MessageId::from_bytes(row.get(3)?),
         },
-        attempts: row.get(10)?,
+        deadline: time(row, 4)?,
+        to: Recipient::new(row.get::<_, String>(5)?),
+        from: row.get(6)?,
+        tag: row.get(7)?,
+        created_at: time(row, 8)?,
+        expires_at: time(row, 9)?,
+        plan: plan.map(|plan| plan.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+        validity: Validity {
+            from: time(row, 11)?,
+            own: own.map(|own| Duration::from_millis(own.unsigned_abs())),
+        },
+        state: word(row, 13, State::from_number)?,
+        progress: match progress {
+            None => Progress::default(),
+            Some(json) => serde_json::from_str(&json).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(14, Type::Text, Box::new(error))
+            })?,
+        },
+        marked_at: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_millis),
+        attempts: row.get(16)?,
+        content: Content {
+            text: Text::new(row.get::<_, String>(17)?),
+            title: row.get::<_, Option<String>>(18)?.map(Text::new),
+            data: row.get::<_, Option<String>>(19)?.map(Text::new),
+        },
     })
 }
 
@@ -124,8 +239,8 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
     let snapshot = connection.unchecked_transaction()?;
     let found = snapshot
         .prepare_cached(
-            "SELECT m.recipient, m.sender, m.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
-                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids
+            "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
+                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route
              FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
@@ -134,6 +249,7 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
                 to: Recipient::new(row.get::<_, String>(0)?),
                 from: row.get(1)?,
                 gateway: row.get(2)?,
+                route: row.get(13)?,
                 tag: row.get(3)?,
                 priority: word(row, 4, Priority::from_number)?,
                 created_at: time(row, 5)?,

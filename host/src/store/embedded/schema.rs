@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::{path::Path, time::Duration};
 
 /// Each step leads from the version of its index to the next.
-const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &["
     -- What never changes of a message, written once.
     CREATE TABLE message (
         id BLOB NOT NULL PRIMARY KEY,
@@ -73,6 +73,37 @@ const MIGRATIONS: &[&str] = &["
 
     -- One row, written to prove that writing works.
     CREATE TABLE proof (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+", "
+    -- Routes: the plan is the gateways' names with commas between. A message's time begins at valid_from, and lasts own_validity (ms),
+    -- or as long as each gateway says.
+    ALTER TABLE message ADD COLUMN route TEXT;
+    ALTER TABLE message ADD COLUMN plan TEXT;
+    ALTER TABLE message ADD COLUMN valid_from INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN own_validity INTEGER;
+    UPDATE message SET valid_from = created_at, own_validity = expires_at - created_at;
+
+    -- The gateway that it goes through now, what was tried (JSON), and since when a submission goes on that is not to be repeated.
+    ALTER TABLE state ADD COLUMN gateway TEXT NOT NULL DEFAULT '';
+    ALTER TABLE state ADD COLUMN progress TEXT;
+    ALTER TABLE state ADD COLUMN marked_at INTEGER;
+    UPDATE state SET gateway = (SELECT m.gateway FROM message m WHERE m.id = state.id);
+
+    ALTER TABLE ready ADD COLUMN deadline INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE ready ADD COLUMN routed INTEGER NOT NULL DEFAULT 0;
+    UPDATE ready SET deadline = (SELECT m.expires_at FROM message m WHERE m.id = ready.id);
+    CREATE INDEX ready_deadline ON ready (deadline);
+    CREATE INDEX ready_routed ON ready (gateway, priority, due_at, id) WHERE routed = 1;
+
+    -- Requests that are to be carried out once: the messages that the first one made, 16 bytes of id each.
+    CREATE TABLE idempotency (
+        api_key TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        ids BLOB NOT NULL,
+        PRIMARY KEY (api_key, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_at ON idempotency (at);
 "];
 
 /// Opens the database for writing and brings it to the latest version.

@@ -3,7 +3,7 @@ use crate::{
     message::State,
     store::conformance::{self, new_message, sent},
 };
-use std::{os::unix::fs::PermissionsExt as _, process::Command};
+use std::{os::unix::fs::PermissionsExt as _, process::Command, sync::atomic::Ordering};
 
 const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const OPTIONS: Options =
@@ -29,9 +29,10 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 async fn the_embedded_store_conforms() {
     let root = tempfile::tempdir().unwrap();
     let number = std::sync::atomic::AtomicU32::new(0);
+    let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
     conformance::all(|| {
         let folder = root.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
-        EmbeddedStore::open(&folder, OPTIONS).unwrap()
+        EmbeddedStore::open(&folder, options).unwrap()
     })
     .await;
 }
@@ -42,13 +43,13 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     let (kept, done) = (new_message("one", "kept"), new_message("one", "done"));
     let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
     let store = EmbeddedStore::open(root.path(), options).unwrap();
-    store.insert(vec![kept.clone(), done.clone()]).await.unwrap();
-    store.finish(vec![sent(&done)]).await.unwrap();
+    store.insert(vec![kept.clone(), done.clone()], None).await.unwrap();
+    store.record(vec![sent(&done)]).await.unwrap();
     store.close().await;
 
     let store = EmbeddedStore::open(root.path(), options).unwrap();
     assert_eq!(store.unfinished(), 1);
-    let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap();
+    let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready;
     assert_eq!(ready.iter().map(|ready| &ready.content).collect::<Vec<_>>(), [&kept.content]);
     assert_eq!(store.message(done.id).await.unwrap().unwrap().state, State::Sent);
 }
@@ -60,7 +61,7 @@ async fn child_that_inserts_until_it_is_killed() {
     let store = EmbeddedStore::open(Path::new(&folder), OPTIONS).unwrap();
     loop {
         let new = new_message("one", "hello");
-        store.insert(vec![new.clone()]).await.unwrap();
+        store.insert(vec![new.clone()], None).await.unwrap();
         println!("stored {}", new.id);
     }
 }
@@ -112,9 +113,9 @@ async fn a_finished_text_is_nowhere_on_the_disk() {
     let secret = "the-one-and-only-code-918273";
     let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
     let new = new_message("one", secret);
-    store.insert(vec![new.clone()]).await.unwrap();
+    store.insert(vec![new.clone()], None).await.unwrap();
     assert!(holds(&on_disk(root.path()), secret));
-    store.finish(vec![sent(&new)]).await.unwrap();
+    store.record(vec![sent(&new)]).await.unwrap();
     store.close().await;
     assert!(!holds(&on_disk(root.path()), secret));
 }
@@ -128,8 +129,8 @@ fn a_finished_text_leaves_the_write_ahead_log_while_the_host_runs() {
     let mut maintenance = maintenance::Maintenance::new(OPTIONS);
     maintenance.run(&mut connection);
     let new = new_message("one", secret);
-    insert::insert(&connection, &new).unwrap();
-    assert!(finish::finish(&connection, &sent(&new)).unwrap());
+    insert::batch(&connection, std::slice::from_ref(&new), None).unwrap();
+    assert!(record::step(&connection, &sent(&new)).unwrap());
     maintenance.erased();
     assert!(maintenance.due_in() <= Duration::from_secs(30), "within a minute, with room for a busy moment");
     assert!(holds(&on_disk(root.path()), secret));
@@ -181,8 +182,8 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     let mut stored = Vec::new();
     let refused = loop {
         let new = new_message("one", &"x".repeat(2000));
-        match store.insert(vec![new.clone()]).await {
-            Ok(()) => stored.push(new),
+        match store.insert(vec![new.clone()], None).await {
+            Ok(_) => stored.push(new),
             Err(error) => break error,
         }
         assert!(stored.len() < 1000);
@@ -194,24 +195,74 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     }
     // Finishing frees pages, and then there is room again.
     for new in &stored {
-        store.finish(vec![sent(new)]).await.unwrap();
+        store.record(vec![sent(new)]).await.unwrap();
     }
-    store.insert(vec![new_message("one", "again")]).await.unwrap();
+    store.insert(vec![new_message("one", "again")], None).await.unwrap();
 }
 
 #[test]
-fn the_queue_is_read_along_its_key() {
+fn every_read_goes_along_an_index() {
     let root = tempfile::tempdir().unwrap();
     let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
-    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", reads::READY)).unwrap();
-    let plan = statement
-        .query_map(rusqlite::params!["one", 1, 0, 10], |row| row.get::<_, String>(3))
-        .unwrap()
-        .collect::<Result<Vec<_>, _>>()
-        .unwrap()
-        .join("\n");
-    assert!(plan.contains("SEARCH r USING PRIMARY KEY (gateway=? AND priority=? AND due_at<?)"), "{plan}");
-    assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+    for (query, wanted) in [
+        (reads::READY, "SEARCH r USING PRIMARY KEY (gateway=? AND priority=? AND due_at<?)"),
+        (reads::NEXT_DUE, "PRIMARY KEY (gateway=? AND priority=? AND due_at>?)"),
+        (reads::PLANNED, "SEARCH r USING INDEX ready_routed (gateway=? AND (priority,due_at,id)>(?,?,?))"),
+        (reads::OVERDUE, "INDEX ready_deadline (deadline<?)"),
+        (reads::NEXT_DEADLINE, "INDEX ready_deadline (deadline>?)"),
+        (reads::FIRST_CREATED, "SEARCH r USING PRIMARY KEY (gateway=? AND priority=?)"),
+    ] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let parameters = vec![rusqlite::types::Value::Null; statement.parameter_count()];
+        let plan = statement
+            .query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))
+            .unwrap()
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap()
+            .join("\n");
+        assert!(plan.contains(wanted), "{query}\n{plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let root = tempfile::tempdir().unwrap();
+    let id = MessageId::new();
+    let old = raw(root.path());
+    old.execute_batch(&format!("BEGIN; {} PRAGMA user_version = 1; COMMIT;", schema::MIGRATIONS[0])).unwrap();
+    let (noon, later) = (NOON.as_millis(), NOON.as_millis() + 120_000);
+    let hex = id.to_string().replace('-', "");
+    old.execute_batch(&format!(
+        "INSERT INTO message VALUES (x'{hex}', '+49', NULL, 'one', NULL, 1, {noon}, {later}, NULL);
+         INSERT INTO content VALUES (x'{hex}', 'hello', NULL, NULL);
+         INSERT INTO state (id, state, due_at, updated_at) VALUES (x'{hex}', 0, {noon}, {noon});
+         INSERT INTO ready VALUES ('one', 1, {noon}, x'{hex}');
+         INSERT INTO event (id, at, state) VALUES (x'{hex}', {noon}, 0);"
+    ))
+    .unwrap();
+    drop(old);
+    let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+    let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
+    let two_minutes = Duration::from_secs(120);
+    assert_eq!((ready.place.id, ready.deadline, ready.plan.len()), (id, NOON.plus(two_minutes), 0));
+    assert_eq!((ready.validity.from, ready.validity.own), (NOON, Some(two_minutes)));
+    assert_eq!(store.message(id).await.unwrap().unwrap().gateway, "one");
+    assert_eq!(store.unfinished(), 1);
+}
+
+#[test]
+fn requests_are_forgotten_after_a_day() {
+    let root = tempfile::tempdir().unwrap();
+    let mut connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+    let now = Clock::System.now();
+    for (key, at) in [("old", NOON), ("young", now)] {
+        let once = Once { api_key: "app".into(), key: key.into(), fingerprint: [1; 32], at };
+        insert::batch(&connection, &[new_message("one", key)], Some(&once)).unwrap();
+    }
+    maintenance::Maintenance::new(OPTIONS).run(&mut connection);
+    let left: String = connection.query_row("SELECT key FROM idempotency", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, "young");
 }
 
 #[test]
@@ -222,9 +273,9 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
     let (old, waiting) = (new_message("one", "old"), new_message("one", "waiting"));
     let young = NewMessage { created_at: Clock::System.now(), ..new_message("one", "young") };
     for new in [&old, &waiting, &young] {
-        insert::insert(&connection, new).unwrap();
+        insert::batch(&connection, std::slice::from_ref(new), None).unwrap();
     }
-    finish::finish(&connection, &sent(&old)).unwrap();
+    record::step(&connection, &sent(&old)).unwrap();
     let mut maintenance = maintenance::Maintenance::new(OPTIONS);
     maintenance.run(&mut connection);
     assert_eq!(reads::message(&connection, old.id).unwrap(), None);

@@ -1,17 +1,18 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Options, finish, insert, maintenance::Maintenance, store_error};
+use super::{Depths, Options, insert, maintenance::Maintenance, record, store_error};
 use crate::{
-    message::NewMessage,
-    store::{Finish, StoreError},
+    message::{MessageId, NewMessage, Timestamp},
+    store::{Canceled, Inserted, Next, Once, Place, Step, StoreError},
 };
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
+    collections::HashMap,
     fs::File,
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -24,13 +25,15 @@ const WAITING: usize = 4096;
 /// Messages in one transaction, about: enough for the best rate, few enough that the last one's caller does not wait long.
 const GROUP: usize = 1024;
 
-type Done = oneshot::Sender<Result<(), StoreError>>;
+type Done<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer can be asked.
 pub(super) enum Request {
-    Insert { batch: Vec<NewMessage>, done: Done },
-    Finish { batch: Vec<Finish>, done: Done },
-    Prove { done: Done },
+    Insert { batch: Vec<NewMessage>, once: Option<Once>, done: Done<Inserted> },
+    Record { batch: Vec<Step>, done: Done<Vec<bool>> },
+    Mark { id: MessageId, from: (String, Place), at: Timestamp, done: Done<bool> },
+    Cancel { id: MessageId, at: Timestamp, done: Done<Canceled> },
+    Prove { done: Done<()> },
     Close { done: oneshot::Sender<()> },
 }
 
@@ -38,8 +41,8 @@ impl Request {
     fn weight(&self) -> usize {
         match self {
             Self::Insert { batch, .. } => batch.len(),
-            Self::Finish { batch, .. } => batch.len(),
-            Self::Prove { .. } | Self::Close { .. } => 1,
+            Self::Record { batch, .. } => batch.len(),
+            Self::Mark { .. } | Self::Cancel { .. } | Self::Prove { .. } | Self::Close { .. } => 1,
         }
     }
 }
@@ -56,11 +59,11 @@ impl Writer {
         connection: Connection,
         lock: File,
         options: Options,
-        unfinished: Arc<AtomicU64>,
+        depths: Arc<Depths>,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, unfinished, maintenance, _lock: lock };
+        let thread = Thread { connection, depths, maintenance, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -92,7 +95,7 @@ impl Writer {
 
 struct Thread {
     connection: Connection,
-    unfinished: Arc<AtomicU64>,
+    depths: Arc<Depths>,
     maintenance: Maintenance,
     _lock: File,
 }
@@ -143,10 +146,10 @@ impl Thread {
 
     fn commit(&mut self, group: Vec<Request>) {
         match self.transaction(&group) {
-            Ok(change) => self.answer_all(group, change),
+            Ok((replies, change)) => self.answer_all(group, replies, change),
             Err(error) if group.len() == 1 => {
                 for request in group {
-                    answer(request, Err(store_error(&error)));
+                    request.answer(Err(store_error(&error)));
                 }
             }
             // One that can't be stored must not sink the others.
@@ -154,70 +157,126 @@ impl Thread {
                 for request in group {
                     let result = self.transaction(std::slice::from_ref(&request));
                     match result {
-                        Ok(change) => self.answer_all(vec![request], change),
-                        Err(error) => answer(request, Err(store_error(&error))),
+                        Ok((replies, change)) => self.answer_all(vec![request], replies, change),
+                        Err(error) => request.answer(Err(store_error(&error))),
                     }
                 }
             }
         }
     }
 
-    fn answer_all(&mut self, group: Vec<Request>, change: Change) {
-        self.unfinished.fetch_add(change.added, Ordering::Relaxed);
-        self.unfinished.fetch_sub(change.removed, Ordering::Relaxed);
-        if change.removed > 0 {
+    fn answer_all(&mut self, group: Vec<Request>, replies: Vec<Reply>, change: Change) {
+        self.depths.apply(change.depths);
+        if change.erased {
             self.maintenance.erased();
         }
-        for request in group {
-            answer(request, Ok(()));
+        for (request, reply) in group.into_iter().zip(replies) {
+            request.answer(Ok(reply));
         }
     }
 
-    fn transaction(&mut self, group: &[Request]) -> rusqlite::Result<Change> {
+    fn transaction(&mut self, group: &[Request]) -> rusqlite::Result<(Vec<Reply>, Change)> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::default();
+        let mut replies = Vec::with_capacity(group.len());
         for request in group {
-            match request {
-                Request::Insert { batch, .. } => {
-                    for message in batch {
-                        insert::insert(&transaction, message)?;
-                        change.added += 1;
-                    }
-                }
-                Request::Finish { batch, .. } => {
-                    for entry in batch {
-                        change.removed += u64::from(finish::finish(&transaction, entry)?);
-                    }
-                }
-                Request::Prove { .. } => {
-                    // Another value each time: a page that does not change would not be written.
-                    transaction
-                        .prepare_cached(
-                            "INSERT INTO proof (id, at) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET at = at + 1",
-                        )?
-                        .execute([])?;
-                }
-                Request::Close { .. } => {}
-            }
+            replies.push(change.perform(&transaction, request)?);
         }
         transaction.commit()?;
-        Ok(change)
+        Ok((replies, change))
     }
 }
 
-#[derive(Default)]
-struct Change {
-    added: u64,
-    removed: u64,
+/// What a request came to.
+enum Reply {
+    Inserted(Inserted),
+    Recorded(Vec<bool>),
+    Marked(bool),
+    Canceled(Canceled),
+    Done,
 }
 
-fn answer(request: Request, result: Result<(), StoreError>) {
-    match request {
-        Request::Insert { done, .. } | Request::Finish { done, .. } | Request::Prove { done } => {
-            // Whoever asked may be gone: what was stored stays stored.
-            done.send(result).unwrap_or_default();
+/// What a transaction changes beside the database.
+#[derive(Default)]
+struct Change {
+    depths: HashMap<String, i64>,
+    erased: bool,
+}
+
+impl Change {
+    fn count(&mut self, gateway: &str, change: i64) {
+        match self.depths.get_mut(gateway) {
+            Some(depth) => *depth += change,
+            None => {
+                self.depths.insert(gateway.to_owned(), change);
+            }
         }
-        Request::Close { done } => done.send(()).unwrap_or_default(),
+    }
+
+    fn perform(&mut self, transaction: &Connection, request: &Request) -> rusqlite::Result<Reply> {
+        Ok(match request {
+            Request::Insert { batch, once, .. } => {
+                let inserted = insert::batch(transaction, batch, once.as_ref())?;
+                if inserted == Inserted::Stored {
+                    batch.iter().for_each(|new| self.count(&new.gateway, 1));
+                }
+                Reply::Inserted(inserted)
+            }
+            Request::Record { batch, .. } => {
+                let mut taken = Vec::with_capacity(batch.len());
+                for step in batch {
+                    let took = record::step(transaction, step)?;
+                    if took {
+                        self.count(&step.from.0, -1);
+                        match &step.next {
+                            Next::Finished { .. } => self.erased = true,
+                            Next::Waits { gateway, .. } => self.count(gateway, 1),
+                        }
+                    }
+                    taken.push(took);
+                }
+                Reply::Recorded(taken)
+            }
+            Request::Mark { id, from, at, .. } => Reply::Marked(record::mark(transaction, *id, from, *at)?),
+            Request::Cancel { id, at, .. } => {
+                let (canceled, gateway) = record::cancel(transaction, *id, *at)?;
+                if let Some(gateway) = gateway {
+                    self.count(&gateway, -1);
+                    self.erased = true;
+                }
+                Reply::Canceled(canceled)
+            }
+            Request::Prove { .. } => {
+                // Another value each time: a page that does not change would not be written.
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO proof (id, at) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET at = at + 1",
+                    )?
+                    .execute([])?;
+                Reply::Done
+            }
+            Request::Close { .. } => Reply::Done,
+        })
+    }
+}
+
+impl Request {
+    /// Whoever asked may be gone: what was stored stays stored.
+    fn answer(self, result: Result<Reply, StoreError>) {
+        match (self, result) {
+            (Self::Insert { done, .. }, Ok(Reply::Inserted(inserted))) => drop(done.send(Ok(inserted))),
+            (Self::Record { done, .. }, Ok(Reply::Recorded(taken))) => drop(done.send(Ok(taken))),
+            (Self::Mark { done, .. }, Ok(Reply::Marked(marked))) => drop(done.send(Ok(marked))),
+            (Self::Cancel { done, .. }, Ok(Reply::Canceled(canceled))) => drop(done.send(Ok(canceled))),
+            (Self::Prove { done }, Ok(_)) => drop(done.send(Ok(()))),
+            (Self::Insert { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Record { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Mark { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Cancel { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Prove { done }, Err(error)) => drop(done.send(Err(error))),
+            // Each request gets its own kind of reply; a dropped sender says that the store is closed.
+            (_, _) => {}
+        }
     }
 }
 
@@ -230,9 +289,9 @@ mod tests {
     };
     use std::time::Duration;
 
-    fn insert(batch: Vec<NewMessage>) -> (Request, oneshot::Receiver<Result<(), StoreError>>) {
+    fn insert(batch: Vec<NewMessage>) -> (Request, oneshot::Receiver<Result<Inserted, StoreError>>) {
         let (done, wait) = oneshot::channel();
-        (Request::Insert { batch, done }, wait)
+        (Request::Insert { batch, once: None, done }, wait)
     }
 
     #[test]
@@ -242,7 +301,7 @@ mod tests {
         let options = Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
         let mut thread = Thread {
             connection,
-            unfinished: Arc::default(),
+            depths: Arc::default(),
             maintenance: Maintenance::new(options),
             _lock: File::open(root.path()).unwrap(),
         };
@@ -264,6 +323,6 @@ mod tests {
         // One turn answered all of them.
         let answers = waits.iter_mut().map(|wait| wait.try_recv().unwrap().is_ok()).collect::<Vec<_>>();
         assert_eq!(answers, [true, true, false, true]);
-        assert_eq!(thread.unfinished.load(Ordering::Relaxed), 3);
+        assert_eq!(thread.depths.total(), 3);
     }
 }

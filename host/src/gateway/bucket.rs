@@ -1,0 +1,79 @@
+//! A rate: submits in a time, on average, with a burst of at most one second's worth.
+
+use crate::config::Rate;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A token bucket. It begins full.
+#[derive(Debug)]
+pub struct Bucket {
+    per_second: f64,
+    most: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A bucket for this rate.
+    pub fn new(rate: Rate, now: Instant) -> Self {
+        let per_second = rate.per_second();
+        // A rate below one a second must still let one through.
+        let most = per_second.max(1.0);
+        Self { per_second, most, tokens: most, at: now }
+    }
+
+    /// When the next submit may begin: `now`, or later.
+    pub fn next(&mut self, now: Instant) -> Instant {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + since * self.per_second).min(self.most);
+        self.at = now;
+        if self.tokens >= 1.0 {
+            return now;
+        }
+        // A nanosecond more, so that rounding does not leave the token a hair short for ever.
+        let missing = Duration::try_from_secs_f64((1.0 - self.tokens) / self.per_second);
+        now + missing.unwrap_or(Duration::from_secs(3600)) + Duration::from_nanos(1)
+    }
+
+    /// A submit begins.
+    pub fn take(&mut self) {
+        self.tokens -= 1.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken_within(bucket: &mut Bucket, start: Instant, span: Duration) -> u32 {
+        let (mut now, mut count) = (start, 0);
+        loop {
+            now = bucket.next(now);
+            if now >= start + span {
+                return count;
+            }
+            bucket.take();
+            count += 1;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_kept_on_average_with_a_burst_of_one_second() {
+        for (text, in_a_minute) in [("50/s", 3050), ("600/min", 610), ("1/s", 61), ("30/min", 30)] {
+            let rate = crate::config::rate::parse(text).unwrap();
+            let now = Instant::now();
+            let count = taken_within(&mut Bucket::new(rate, now), now, Duration::from_secs(60));
+            assert!((in_a_minute - 1..=in_a_minute).contains(&count), "{text}: {count}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_time_saves_up_one_second_and_no_more() {
+        let rate = crate::config::rate::parse("10/s").unwrap();
+        let now = Instant::now();
+        let mut bucket = Bucket::new(rate, now);
+        let later = now + Duration::from_secs(3600);
+        assert_eq!(bucket.next(later), later);
+        assert_eq!(taken_within(&mut bucket, later, Duration::from_millis(1)), 10);
+    }
+}
