@@ -3,10 +3,13 @@
 mod check;
 mod installation;
 mod manual;
+mod messages;
 mod providers;
 mod report;
+mod routes;
 mod send;
 mod serve;
+mod server;
 
 use crate::telemetry::LogFormat;
 use clap::{Parser, Subcommand};
@@ -57,6 +60,10 @@ enum Command {
     Check(check::Check),
     /// Deliver one message now and print what became of it.
     Send(Box<send::Send>),
+    /// Show or cancel a message of the running host.
+    Messages(messages::Messages),
+    /// List the routes of the running host, or explain which gateways a message would take.
+    Routes(routes::Routes),
     /// List the providers that are found, or print what one of them takes.
     Providers(providers::Providers),
     /// Print shell completions.
@@ -119,9 +126,31 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
+        Command::Messages(arguments) => messages::run(&arguments),
+        Command::Routes(arguments) => routes::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
     };
     ended.into()
+}
+
+fn failed(error: impl std::fmt::Display) -> Ended {
+    report::error(error);
+    Ended::Failed
+}
+
+fn wrong(error: impl std::fmt::Display) -> Ended {
+    report::error(error);
+    Ended::Wrong
+}
+
+/// Runs a command that talks to somebody.
+fn block_on(command: impl Future<Output = Result<Ended, Ended>>) -> Ended {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => match runtime.block_on(command) {
+            Ok(ended) | Err(ended) => ended,
+        },
+        Err(error) => failed(error),
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     store::{Place, Ready},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub(super) struct Actor {
     bucket: Option<Bucket>,
     /// The front of the queue, as far as it was read.
     buffer: VecDeque<Ready>,
+    /// Passed over, since they are being canceled; the mailbox says what came of that.
+    canceling: HashSet<MessageId>,
     /// Whether the store may hold more that is due than `buffer` does.
     more: bool,
     /// When the next message is due that is not yet: it may come before what is in memory.
@@ -64,6 +66,7 @@ impl Actor {
             deadline,
             bucket,
             buffer: VecDeque::new(),
+            canceling: HashSet::new(),
             // What an earlier process left behind.
             more: true,
             next_due: None,
@@ -125,9 +128,11 @@ impl Actor {
     fn hear(&mut self, news: News) {
         for id in news.left {
             self.buffer.retain(|ready| ready.place.id != id);
+            self.canceling.remove(&id);
             self.shared.hub.forget(id);
         }
         if news.read_again {
+            self.canceling.clear();
             self.buffer.clear();
             self.more = true;
         }
@@ -182,7 +187,7 @@ impl Actor {
         }
         // First this, then the look at the time: whoever ends messages whose time has passed leaves alone what is being submitted.
         let Some(sending) = shared.hub.sending(id, shared.clock.now()) else {
-            // It is being canceled.
+            self.canceling.insert(id);
             return;
         };
         if shared.clock.now() >= ready.deadline {
@@ -234,7 +239,8 @@ impl Actor {
                 // A submit that ended during the read is still in `in_flight`, though perhaps no longer in the queue: it is
                 // taken out by this task alone, and this task was reading.
                 let found = front.ready.into_iter();
-                self.buffer.extend(found.filter(|ready| !self.in_flight.contains_key(&ready.place.id)));
+                let taken = |id: &MessageId| self.in_flight.contains_key(id) || self.canceling.contains(id);
+                self.buffer.extend(found.filter(|ready| !taken(&ready.place.id)));
                 self.more = !self.buffer.is_empty();
                 let later = [self.next_due, front.next_due];
                 self.next_due = later.into_iter().flatten().min();

@@ -115,7 +115,7 @@ fn what_cannot_be_read_makes_no_problem_elsewhere() {
     assert!(draft.config.gateways[0].is_whole(), "the other gateway has all that it needs");
     let error = draft.complete().unwrap_err().to_string();
     let keys = error.lines().map(|line| line.split(": ").nth(1).unwrap()).collect::<Vec<_>>();
-    assert_eq!(keys, ["routes.default", "TOML"], "{error}");
+    assert_eq!(keys, ["TOML"], "{error}");
 }
 
 #[test]
@@ -125,7 +125,6 @@ fn a_file_that_is_no_text_is_a_problem_among_others() {
     fs::write(folder.path().join("gateways.d/a.toml"), [0xff, 0xfe]).unwrap();
     let text = "[routes.default]\ngateways = [\"a\"]";
     let error = load_in(folder.path(), text).unwrap_err().to_string();
-    assert_eq!(error.lines().count(), 2, "{error}");
-    assert!(error.contains("routes.default: not available"), "the gateway may be in there: {error}");
+    assert_eq!(error.lines().count(), 1, "the gateway may be in there: {error}");
     assert!(error.contains("gateways.d/a.toml:1: file: it can't be read: "), "{error}");
 }

@@ -1,1 +1,405 @@
+//! Random scenarios on a paused clock: gateways of every temper, a store that is slow and fails, crashes at any moment. What the
+//! delivery promises must hold in each; the seed of one that breaks a promise is printed, and GATEPOST_SIMULATION_SEED repeats it.
 
+use super::world::{Draft, Host, Troubled, gateway_with};
+use crate::{
+    config::{OnUncertain, Rate, Retry},
+    gateway::{Gateway, Limits},
+    message::{Clock, Message, MessageId, Outcome, OutcomeKind, Priority, State, Timestamp},
+    plugin::fake::{FakeProvider, NOON},
+    store::{Canceled, Store as _, StoreError, memory::MemoryStore},
+};
+use fastrand::Rng;
+use futures_util::FutureExt as _;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Scenarios in one run; `GATEPOST_SIMULATIONS` asks for more.
+const SCENARIOS: u64 = 300;
+
+/// The longest that anything in a scenario is worth something.
+const LONGEST: u64 = 120;
+
+/// What one submission was.
+#[derive(Clone, Debug)]
+struct Submitted {
+    gateway: String,
+    at: Timestamp,
+    /// When its outcome was handed back; `None`: cut off.
+    ended: Option<(Timestamp, OutcomeKind)>,
+    /// In which life of the host.
+    life: u32,
+}
+
+/// Everything that was submitted, by message.
+type Journal = Arc<Mutex<HashMap<MessageId, Vec<Submitted>>>>;
+
+/// How a service behaves.
+#[derive(Clone, Copy, Debug)]
+struct Temper {
+    latency_ms: u64,
+    /// Of 100 submissions, how many come to each: unavailable, uncertain, throttled, rejected, misconfigured, hang.
+    shares: [u32; 6],
+}
+
+fn temper(rng: &mut Rng) -> Temper {
+    let kinds = [
+        [0; 6],
+        [30, 0, 0, 0, 0, 0],
+        [10, 10, 10, 5, 1, 2],
+        [100, 0, 0, 0, 0, 0],
+        [0, 0, 60, 0, 0, 0],
+        [0, 40, 0, 0, 0, 0],
+        [0, 0, 0, 50, 0, 0],
+        [0, 0, 0, 0, 100, 0],
+        [0, 0, 0, 0, 0, 100],
+    ];
+    Temper { latency_ms: [0, 1, 20, 500][rng.usize(..4)], shares: kinds[rng.usize(..kinds.len())] }
+}
+
+fn outcome(temper: Temper, rng: &mut Rng) -> Option<Outcome> {
+    let kinds = [
+        OutcomeKind::Unavailable,
+        OutcomeKind::Uncertain,
+        OutcomeKind::Throttled,
+        OutcomeKind::Rejected,
+        OutcomeKind::Misconfigured,
+    ];
+    let mut drawn = rng.u32(..100);
+    for (number, share) in temper.shares.into_iter().enumerate() {
+        if drawn < share {
+            let mut outcome = Outcome::new(*kinds.get(number)?, "by chance");
+            if rng.bool() && outcome.kind == OutcomeKind::Throttled {
+                outcome.after = Some(Duration::from_millis(rng.u64(1..20_000)));
+            }
+            return Some(outcome);
+        }
+        drawn -= share;
+    }
+    Some(Outcome::accepted(vec!["id".into()], 1))
+}
+
+/// A scenario: what stays the same in all lives of the host.
+struct Scenario {
+    seed: u64,
+    rng: Arc<Mutex<Rng>>,
+    clock: Clock,
+    gateways: Vec<(String, Limits, Temper)>,
+    store: Arc<MemoryStore>,
+    journal: Journal,
+    life: u32,
+}
+
+impl Scenario {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let count = rng.usize(1..5);
+        let gateways = (0..count).map(|number| {
+            let limits = Limits {
+                valid_for: Duration::from_secs(rng.u64(2..LONGEST)),
+                submit_timeout: Some(Duration::from_secs(rng.u64(1..8))),
+                max_in_flight: [1, 2, 64][rng.usize(..3)],
+                rate: rng.bool().then(|| Rate { count: rng.u32(1..50), per: Duration::from_secs(1) }),
+                retry: Retry {
+                    attempts: rng.u32(1..6),
+                    first: Duration::from_millis(rng.u64(100..3000)),
+                    max: Duration::from_secs(rng.u64(3..30)),
+                },
+                on_uncertain: if rng.u32(..4) == 0 { OnUncertain::Fail } else { OnUncertain::Retry },
+            };
+            (format!("g{number}"), limits, temper(&mut rng))
+        });
+        let gateways = gateways.collect();
+        Self {
+            seed,
+            rng: Arc::new(Mutex::new(rng)),
+            clock: Clock::starting_at(NOON),
+            gateways,
+            store: Arc::default(),
+            journal: Arc::default(),
+            life: 0,
+        }
+    }
+
+    fn draw<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
+        draw(&mut self.rng.lock().unwrap())
+    }
+
+    /// One life of the host.
+    fn start(&self) -> Host<Troubled> {
+        let gateways =
+            self.gateways.iter().map(|(name, limits, temper)| self.gateway(name, *limits, *temper));
+        let rng = Arc::clone(&self.rng);
+        let trouble = self.draw(|rng| rng.u32(..3));
+        let store = Troubled::new(Arc::clone(&self.store), move || {
+            let (delay, fails) = {
+                let mut rng = rng.lock().unwrap();
+                (rng.u64(..30), trouble == 1 && rng.u32(..10) == 0)
+            };
+            async move {
+                if trouble > 0 {
+                    tokio::time::sleep(Duration::from_millis(delay)).await;
+                }
+                if fails { Err(StoreError::Busy) } else { Ok(()) }
+            }
+            .boxed()
+        });
+        Host::on(store, gateways.collect(), self.clock)
+    }
+
+    fn gateway(&self, name: &str, limits: Limits, temper: Temper) -> Gateway {
+        let (journal, rng, clock) = (Arc::clone(&self.journal), Arc::clone(&self.rng), self.clock);
+        let (gateway, life) = (name.to_owned(), self.life);
+        let provider = FakeProvider::new(move |submission| {
+            let id = submission.id;
+            let outcome = outcome(temper, &mut rng.lock().unwrap());
+            let begun = Submitted { gateway: gateway.clone(), at: clock.now(), ended: None, life };
+            let number = {
+                let mut journal = journal.lock().unwrap();
+                let submissions = journal.entry(id).or_default();
+                submissions.push(begun);
+                submissions.len() - 1
+            };
+            let journal = Arc::clone(&journal);
+            async move {
+                tokio::time::sleep(Duration::from_millis(temper.latency_ms)).await;
+                let Some(outcome) = outcome else { return std::future::pending().await };
+                journal.lock().unwrap().get_mut(&id).unwrap()[number].ended =
+                    Some((clock.now(), outcome.kind));
+                outcome
+            }
+            .boxed()
+        });
+        gateway_with(name, provider, |own| *own = limits)
+    }
+
+    fn draft(&self) -> Draft {
+        let names = self.gateways.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>();
+        self.draw(|rng| {
+            let mut plan = names.clone();
+            rng.shuffle(&mut plan);
+            plan.truncate(rng.usize(1..=names.len()));
+            let priority = [Priority::High, Priority::Normal, Priority::Low][rng.usize(..3)];
+            let mut draft = Draft::through(&plan).text(priority.as_str()).priority(priority);
+            if rng.u32(..3) == 0 {
+                draft = draft.valid_for(rng.u64(1..LONGEST));
+            }
+            if rng.u32(..5) == 0 {
+                draft = draft.later(rng.u64(1..20));
+            }
+            draft
+        })
+    }
+
+    async fn pause(&self, most_ms: u64) {
+        let pause = self.draw(|rng| rng.u64(..most_ms));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+
+    async fn play(mut self) {
+        let mut accepted = Vec::new();
+        let mut canceled = Vec::new();
+        let lives = self.draw(|rng| rng.u32(1..4));
+        while self.life < lives {
+            let host = self.start();
+            for _ in 0..self.draw(|rng| rng.u32(1..60)) {
+                let new = host.admit(self.draft());
+                let (id, gateway, deadline) = (new.id, new.gateway.clone(), new.deadline);
+                let place = crate::store::Place { priority: new.priority, due_at: new.due_at, id };
+                // What fails is not accepted.
+                if host.store.insert(vec![new.clone()], None).await.is_ok() {
+                    host.delivery.wake(&gateway, place, deadline);
+                    accepted.push(new);
+                }
+                if self.draw(|rng| rng.u32(..10)) == 0
+                    && let Ok(Canceled::Done) = host.delivery.cancel(id).await
+                {
+                    canceled.push(id);
+                }
+                if self.draw(|rng| rng.bool()) {
+                    self.pause(400).await;
+                }
+            }
+            self.life += 1;
+            if self.life < lives {
+                // A kill at any moment: nothing of this host gets to do anything more.
+                self.pause(5000).await;
+                drop(host);
+                self.pause(2000).await;
+            } else {
+                let patience = Duration::from_secs(LONGEST + 60);
+                let over = tokio::time::timeout(patience, host.until_nothing_waits()).await;
+                assert!(
+                    over.is_ok(),
+                    "seed {}: {} messages wait for ever",
+                    self.seed,
+                    self.store.unfinished()
+                );
+            }
+        }
+        for new in accepted {
+            let message = self.store.message(new.id).await.unwrap().unwrap();
+            self.check(&message, new.due_at, canceled.contains(&new.id));
+        }
+    }
+
+    /// The promises, for one message.
+    fn check(&self, message: &Message, due_at: Timestamp, was_canceled: bool) {
+        let journal = self.journal.lock().unwrap();
+        let submitted = journal.get(&message.id).map(Vec::as_slice).unwrap_or_default();
+        let context = format!("seed {}: {message:#?}\n{submitted:#?}", self.seed);
+        assert!(message.state.is_finished(), "{context}");
+        assert_eq!(message.state == State::Canceled, was_canceled, "{context}");
+        assert_eq!(message.events.first().map(|event| event.state), Some(State::Queued), "{context}");
+        assert_eq!(message.events.last().map(|event| event.state), Some(message.state), "{context}");
+        assert!(message.events.windows(2).all(|pair| pair[0].state != pair[1].state), "{context}");
+        let limits = |name: &str| self.gateways.iter().find(|(known, ..)| known == name).unwrap().1;
+        let mut counted: HashMap<&str, u32> = HashMap::new();
+        for (number, one) in submitted.iter().enumerate() {
+            // Never before its time, never after it.
+            assert!(one.at >= due_at && one.at < message.expires_at, "{context}");
+            let earlier = &submitted[..number];
+            // Never twice at once, but for what a kill cut off.
+            for other in earlier.iter().filter(|other| other.life == one.life) {
+                let limit = limits(&other.gateway).submit_timeout.unwrap();
+                let over = other.ended.map_or(other.at.plus(limit), |(at, _)| at);
+                assert!(over <= one.at, "{context}");
+            }
+            // Nothing accepted or rejected is submitted again, but where a kill kept the outcome from the disk.
+            let same_life = |other: &&Submitted| other.life == one.life;
+            let taken = |other: &Submitted| matches!(other.ended, Some((_, OutcomeKind::Accepted)));
+            assert!(!earlier.iter().filter(same_life).any(taken), "{context}");
+            let refused = |other: &Submitted| {
+                matches!(other.ended, Some((_, OutcomeKind::Rejected))) && other.gateway == one.gateway
+            };
+            assert!(!earlier.iter().filter(same_life).any(refused), "{context}");
+            // Never twice where that is said: neither after a doubt nor after a kill.
+            let doubtful = |other: &Submitted| {
+                limits(&other.gateway).on_uncertain == OnUncertain::Fail
+                    && !matches!(
+                        other.ended,
+                        Some((
+                            _,
+                            OutcomeKind::Unavailable
+                                | OutcomeKind::Throttled
+                                | OutcomeKind::Rejected
+                                | OutcomeKind::Misconfigured
+                        ))
+                    )
+            };
+            assert!(!earlier.iter().any(doubtful), "{context}");
+        }
+        for attempt in &message.attempts {
+            if matches!(attempt.outcome.kind, OutcomeKind::Unavailable | OutcomeKind::Uncertain) {
+                *counted.entry(&attempt.gateway).or_default() += 1;
+            }
+        }
+        for (gateway, count) in counted {
+            assert!(count <= limits(gateway).retry.attempts, "{context}");
+        }
+        match message.state {
+            State::Sent => assert!(
+                submitted.iter().any(|one| matches!(one.ended, Some((_, OutcomeKind::Accepted)))),
+                "{context}"
+            ),
+            // On time, but for the outcome of a submission that was going on, and the store's own pace.
+            State::Expired => {
+                let late = message.updated_at.since(message.expires_at);
+                let slack = Duration::from_secs(8 + 2);
+                let was_up = message.updated_at.since(message.expires_at) <= slack || self.life > 1;
+                assert!(
+                    message.updated_at >= message.expires_at || message.attempts.is_empty() || late.is_zero(),
+                    "{context}"
+                );
+                assert!(was_up, "{context}");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn promises_hold_whatever_happens() {
+    let seeds = match number("GATEPOST_SIMULATION_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => {
+            let first = fastrand::u64(..u64::MAX / 2);
+            first..first + number("GATEPOST_SIMULATIONS").unwrap_or(SCENARIOS)
+        }
+    };
+    println!("scenarios with the seeds {seeds:?}");
+    for seed in seeds {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                // A clock that is paused does not notice a loop that never waits: real time does.
+                Scenario::new(seed).play().await;
+            });
+        }));
+        if let Err(panic) = played {
+            eprintln!("GATEPOST_SIMULATION_SEED={seed} repeats this scenario");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Within a gateway the more urgent goes first, and of equals what is due earlier: at every moment at which a submission begins, nothing
+/// that was due and waiting there comes before it.
+#[tokio::test(start_paused = true)]
+async fn order_holds_within_a_gateway_under_random_load() {
+    for seed in 0..20 {
+        let mut rng = Rng::with_seed(seed);
+        let order: Arc<Mutex<Vec<(MessageId, Timestamp)>>> = Arc::default();
+        let clock = Clock::starting_at(NOON);
+        let (begun, latency) = (Arc::clone(&order), rng.u64(1..40));
+        let provider = FakeProvider::new(move |submission| {
+            begun.lock().unwrap().push((submission.id, clock.now()));
+            async move {
+                tokio::time::sleep(Duration::from_millis(latency)).await;
+                Outcome::accepted(Vec::new(), 1)
+            }
+            .boxed()
+        });
+        let in_flight = rng.usize(1..4);
+        let gateway = gateway_with("one", provider, |limits| limits.max_in_flight = in_flight);
+        let host = Host::on(Arc::new(MemoryStore::default()), vec![gateway], clock);
+        let mut accepted = HashMap::new();
+        for _ in 0..600 {
+            let priority = [Priority::High, Priority::Normal, Priority::Low][rng.usize(..3)];
+            let mut draft = Draft::through(&["one"]).priority(priority);
+            if rng.u32(..4) == 0 {
+                draft = draft.later(rng.u64(1..5));
+            }
+            let new = host.admit(draft);
+            let place = crate::store::Place { priority, due_at: new.due_at, id: new.id };
+            let deadline = new.deadline;
+            let known_at = clock.now();
+            host.store.insert(vec![new], None).await.unwrap();
+            host.delivery.wake("one", place, deadline);
+            accepted.insert(place.id, (place, known_at));
+            if rng.u32(..3) > 0 {
+                tokio::time::sleep(Duration::from_millis(rng.u64(..20))).await;
+            }
+        }
+        host.until_nothing_waits().await;
+        let order = order.lock().unwrap().clone();
+        assert_eq!(order.len(), accepted.len());
+        for (number, (id, at)) in order.iter().enumerate() {
+            let (place, _) = accepted[id];
+            for (later, _) in &order[number + 1..] {
+                let (other, known_at) = accepted[later];
+                // A message that came or became due in this very millisecond may have come a moment too late.
+                let waited = other.due_at.max(known_at).plus(Duration::from_millis(1)) < *at;
+                assert!(!waited || place < other, "seed {seed}: {place:?} before {other:?} at {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The running host, for the commands that talk to it.
+
+use super::{Ended, failed, report, wrong};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderValue, redirect::Policy};
+use serde_json::Value;
+use std::{fs, path::PathBuf, time::Duration};
+
+/// Where the running host is, and who asks.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArguments {
+    /// The running host.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8025")]
+    server: String,
+    /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+}
+
+/// A way to the running host.
+pub(super) struct Server {
+    url: Url,
+    client: Client,
+    key: Option<String>,
+}
+
+/// Nothing of a wrong one is repeated, since a password may stand in it: that is why clap, which quotes what it refuses, does not
+/// parse it.
+fn address(text: &str) -> Result<Url, String> {
+    const SUCH: &str = "write one such as http://127.0.0.1:8025";
+    let url = text.parse::<Url>().map_err(|error| format!("{error}; {SUCH}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("it does not start with http:// or https://; {SUCH}"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a name or a password, which every user of this machine can read; put the key into GATEPOST_API_KEY, or name a file with --api-key-file".into());
+    }
+    Ok(url)
+}
+
+impl ServerArguments {
+    /// Ready to ask; an answer may take as long as `limit`.
+    pub(super) fn reach(&self, limit: Duration) -> Result<Server, Ended> {
+        let url = address(&self.server).map_err(|why| wrong(format!("--server: {why}")))?;
+        // Elsewhere is not where the request was meant to go.
+        let mut client = Client::builder().redirect(Policy::none()).timeout(limit);
+        if is_loopback(&url) {
+            // A proxy elsewhere can't reach this machine's own address.
+            client = client.no_proxy();
+            if url.scheme() == "http" {
+                // A machine without system certificates can talk to itself all the same.
+                client = client.tls_certs_only([]);
+            }
+        }
+        let client = client.build().map_err(|error| failed(chain(&error)))?;
+        Ok(Server { url, client, key: self.api_key()? })
+    }
+
+    fn api_key(&self) -> Result<Option<String>, Ended> {
+        let key = match &self.api_key_file {
+            Some(file) => Some(fs::read_to_string(file).map_err(|error| {
+                wrong(format!("--api-key-file {}: {error}; name a file with the key in it", file.display()))
+            })?),
+            None => std::env::var("GATEPOST_API_KEY").ok(),
+        };
+        let key = key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+        if key.as_ref().is_some_and(|key| HeaderValue::try_from(key.as_str()).is_err()) {
+            return Err(wrong("the API key has a line break or control character in it; give the key alone"));
+        }
+        Ok(key)
+    }
+}
+
+impl Server {
+    /// A request for the path of these segments.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<RequestBuilder, Ended> {
+        let mut url = self.url.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => drop(path.pop_if_empty().extend(segments)),
+            Err(()) => return Err(wrong("--server: it can't have a path")),
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.client.request(method, url);
+        Ok(match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        })
+    }
+
+    /// Sends it. `uncertain` says what no answer leaves open.
+    pub(super) async fn call(
+        &self,
+        request: RequestBuilder,
+        uncertain: &str,
+    ) -> Result<(StatusCode, Value), Ended> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error, uncertain))?;
+        let status = response.status();
+        let answer = response.bytes().await.map_err(|error| self.unreachable(&error, uncertain))?;
+        Ok((status, serde_json::from_slice(&answer).unwrap_or_default()))
+    }
+
+    /// Says why the host did not do it.
+    pub(super) fn refused(&self, what: &str, status: StatusCode, answer: &Value) -> Ended {
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+        let reason = match (text("title"), text("detail")) {
+            ("", _) => "this does not look like Gatepost".to_owned(),
+            (title, "") => title.to_owned(),
+            (title, detail) => format!("{title}: {detail}"),
+        };
+        let mend = match status {
+            StatusCode::UNAUTHORIZED => {
+                "put the API key into GATEPOST_API_KEY, or name a file with --api-key-file"
+            }
+            StatusCode::FORBIDDEN => "use another API key",
+            StatusCode::SERVICE_UNAVAILABLE => "try again in a moment",
+            StatusCode::UNPROCESSABLE_ENTITY => "correct it",
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT if !text("title").is_empty() => {
+                "look at what is there"
+            }
+            _ => "look at --server",
+        };
+        report::error(format!("{what}: {} answers {}: {reason}; {mend}", self.url, status.as_u16()));
+        if status.is_client_error() { Ended::Wrong } else { Ended::Failed }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error, uncertain: &str) -> Ended {
+        let (server, why) = (&self.url, chain(error));
+        if error.is_connect() || error.is_builder() {
+            return failed(format!("{server} can't be reached: {why}; does `gatepost serve` run there?"));
+        }
+        failed(format!("no answer from {server}: {why}; {uncertain}"))
+    }
+}
+
+/// The innermost cause: what the outer ones say, the command says itself.
+fn chain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_an_http_address_without_a_password() {
+        for good in ["http://127.0.0.1:8025", "https://sms.example", "http://[::1]:8025/"] {
+            assert!(address(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "localhost:8025",
+            "ftp://sms.example",
+            "http://",
+            "http://a:hunter2@sms.example",
+            "http://hunter2@x",
+        ] {
+            let why = address(bad).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+    }
+}
