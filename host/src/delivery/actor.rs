@@ -7,7 +7,6 @@ use super::{
     sweep,
 };
 use crate::{
-    config::OnUncertain,
     gateway::{Availability, Bucket, Gateway},
     message::{MessageId, Timestamp},
     store::{Place, Ready},
@@ -182,7 +181,7 @@ impl Actor {
     fn begin(&mut self, ready: Ready) {
         let (id, size) = (ready.place.id, ready.content.len());
         let shared = Arc::clone(&self.shared);
-        if let (Some(marked_at), OnUncertain::Fail) = (ready.marked_at, self.gateway.limits.on_uncertain) {
+        if let Some(marked_at) = ready.marked_at {
             return self.spawn(id, size, submit::interrupted(ready, marked_at, shared));
         }
         // First this, then the look at the time: whoever ends messages whose time has passed leaves alone what is being submitted.

@@ -1,7 +1,10 @@
 //! Messages whose time passes while they wait: ended on time, whichever queue they are in and whatever its gateway does.
 
 use super::{Drained, Shared, record, submit};
-use crate::{message::Timestamp, store::Step};
+use crate::{
+    message::Timestamp,
+    store::{Overdue, Step},
+};
 use std::{
     sync::{
         Arc,
@@ -64,7 +67,7 @@ async fn work(shared: &Shared) -> Duration {
     let now = shared.clock.now();
     // Those being submitted are in their queues still.
     let limit = BATCH + shared.hub.sending_count();
-    let (overdue, next) = match shared.store.overdue(now, limit).await {
+    let Overdue { ready: overdue, next } = match shared.store.overdue(now, limit).await {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!(%error, "messages whose time has passed can't be looked up now; trying again");

@@ -35,6 +35,11 @@ pub(super) async fn deliver(
         if !matches!(marked, Ok(true)) {
             return Ended { id, waits_here: None };
         }
+        // That took its time.
+        if shared.clock.now() >= ready.deadline {
+            drop((permit, sending));
+            return lapse(ready, shared).await;
+        }
     }
     let outcome = submit(&gateway, &ready).await;
     if permit.ended(&outcome) {

@@ -1,6 +1,10 @@
 //! Messages that wait for a gateway which can't be used go on to another of their route that can.
 
-use super::{Shared, decide::World, record};
+use super::{
+    Shared,
+    decide::{World, interrupted},
+    record,
+};
 use crate::store::{Next, Place, Ready, Step, StoreError};
 
 /// Messages in one piece of work.
@@ -20,6 +24,9 @@ pub(super) async fn queue(
         let at = shared.clock.now();
         let waiting = found.into_iter().filter(|ready| shared.hub.sending_since(ready.place.id).is_none());
         let steps = waiting.filter_map(|ready| {
+            if let Some(marked_at) = ready.marked_at {
+                return Some(interrupted(&ready, marked_at, at));
+            }
             let next = shared.decide(|world| decide(&ready, world))?;
             Some(Step { id: ready.place.id, from: (ready.gateway, ready.place), attempt: None, at, next })
         });

@@ -121,7 +121,10 @@ impl Status {
         self.lock().availability(Instant::now())
     }
 
-    /// The right to submit a message now, or why not. With an open breaker whose time has come, one gets it, to try.
+    /// The right to submit a message now. With an open breaker whose time has come, one gets it, to try.
+    ///
+    /// # Errors
+    /// Not now: when to look again.
     pub fn begin(self: &Arc<Self>) -> Result<Permit, Availability> {
         let mut now = self.lock();
         match now.availability(Instant::now()) {

@@ -324,9 +324,9 @@ async fn overdue_messages_are_found_in_every_queue(store: &dyn Store) {
     let (first, second, third) = (with_deadline("two", 1), with_deadline("one", 2), with_deadline("one", 3));
     store.insert(vec![third.clone(), second.clone(), first.clone()], None).await.unwrap();
     let look = async |seconds, limit| {
-        let (overdue, next) = store.overdue(NOON.plus(Duration::from_secs(seconds)), limit).await.unwrap();
-        let ids = overdue.iter().map(|ready| ready.place.id).collect::<Vec<_>>();
-        (ids, next)
+        let found = store.overdue(NOON.plus(Duration::from_secs(seconds)), limit).await.unwrap();
+        let ids = found.ready.iter().map(|ready| ready.place.id).collect::<Vec<_>>();
+        (ids, found.next)
     };
     assert_eq!(look(0, 10).await, (vec![], Some(first.deadline)));
     assert_eq!(look(2, 10).await, (vec![first.id, second.id], Some(third.deadline)));

@@ -1,7 +1,7 @@
 //! A store in memory, for a message that is delivered without a server, and for simulations: its futures are ready at once and it
 //! has no threads, so that a paused clock does not run ahead of it. It keeps every promise of [`Store`] but the disk's.
 
-use super::{Canceled, Front, Inserted, Next, Once, Place, Ready, Step, Store, StoreError};
+use super::{Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Step, Store, StoreError};
 use crate::message::{Content, Message, MessageId, NewMessage, Progress, State, Timestamp, Validity};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
@@ -23,8 +23,17 @@ pub struct MemoryStore {
 struct Kept {
     messages: HashMap<MessageId, Entry>,
     queues: BTreeMap<String, BTreeSet<Place>>,
-    requests: HashMap<(String, String), ([u8; 32], Timestamp, Vec<MessageId>)>,
+    /// By API key and key of the request.
+    requests: HashMap<(String, String), Remembered>,
     closed: bool,
+}
+
+/// A request that is to be carried out once.
+#[derive(Debug)]
+struct Remembered {
+    fingerprint: [u8; 32],
+    at: Timestamp,
+    ids: Vec<MessageId>,
 }
 
 #[derive(Debug)]
@@ -147,15 +156,12 @@ impl Store for MemoryStore {
             }
             if let Some(Once { api_key, key, fingerprint, at }) = once {
                 let known = kept.requests.get(&(api_key.clone(), key.clone()));
-                if let Some((known, _, ids)) = known.filter(|(_, since, _)| at.since(*since) < REMEMBERED) {
-                    return Ok(if *known == fingerprint {
-                        Inserted::Known(ids.clone())
-                    } else {
-                        Inserted::Conflict
-                    });
+                if let Some(known) = known.filter(|known| at.since(known.at) < REMEMBERED) {
+                    let same = known.fingerprint == fingerprint;
+                    return Ok(if same { Inserted::Known(known.ids.clone()) } else { Inserted::Conflict });
                 }
                 let ids = batch.iter().map(|new| new.id).collect();
-                kept.requests.insert((api_key, key), (fingerprint, at, ids));
+                kept.requests.insert((api_key, key), Remembered { fingerprint, at, ids });
             }
             for new in batch {
                 let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
@@ -218,8 +224,8 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'_, Result<Front, StoreError>> {
         self.open(|kept| {
             let Some(queue) = kept.queues.get(gateway) else { return Ok(Front::default()) };
-            let mut front = Front::default();
-            front.next_due = queue.iter().map(|place| place.due_at).filter(|due_at| *due_at > now).min();
+            let later = queue.iter().map(|place| place.due_at).filter(|due_at| *due_at > now);
+            let mut front = Front { ready: Vec::new(), next_due: later.min() };
             let mut bytes = 0;
             for &place in queue.iter().filter(|place| place.due_at <= now).take(limit) {
                 let Some(entry) = kept.messages.get(&place.id) else { continue };
@@ -247,11 +253,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn overdue(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>> {
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Overdue, StoreError>> {
         self.open(|kept| {
             let places = kept
                 .queues
@@ -261,7 +263,8 @@ impl Store for MemoryStore {
                 kept.without_contents(places).partition(|ready| ready.deadline <= now);
             overdue.sort_by_key(|ready| ready.deadline);
             overdue.truncate(limit);
-            Ok((overdue, waiting.iter().map(|ready| ready.deadline).min()))
+            let next = waiting.iter().map(|ready| ready.deadline).min();
+            Ok(Overdue { ready: overdue, next })
         })
     }
 

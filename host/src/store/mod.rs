@@ -70,6 +70,15 @@ pub struct Front {
     pub next_due: Option<Timestamp>,
 }
 
+/// Messages whose time for their gateway has passed while they waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overdue {
+    /// The messages, the earliest deadline first, without their contents.
+    pub ready: Vec<Ready>,
+    /// The earliest deadline that has not passed.
+    pub next: Option<Timestamp>,
+}
+
 /// What becomes of a message that waited in a queue, to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -239,11 +248,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`] of reading.
-    fn overdue(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>>;
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Overdue, StoreError>>;
 
     /// When the oldest message of each queue was accepted, about: that of the first at each priority.
     ///

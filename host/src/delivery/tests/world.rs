@@ -7,7 +7,9 @@ use crate::{
         Clock, Content, Message, MessageId, NewMessage, Priority, Recipient, Text, Timestamp, Validity,
     },
     plugin::Handle,
-    store::{Canceled, Front, Inserted, Once, Place, Ready, Step, Store, StoreError, memory::MemoryStore},
+    store::{
+        Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError, memory::MemoryStore,
+    },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
@@ -229,11 +231,7 @@ impl Store for Troubled {
         self.inner.planned(gateway, after, limit)
     }
 
-    fn overdue(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>> {
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Overdue, StoreError>> {
         self.inner.overdue(now, limit)
     }
 

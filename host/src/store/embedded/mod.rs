@@ -12,7 +12,7 @@ mod record;
 mod schema;
 mod writer;
 
-use super::{Canceled, Front, Inserted, Once, Place, Ready, Step, Store, StoreError};
+use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError};
 use crate::message::{Clock, Message, MessageId, NewMessage, Timestamp};
 use depths::Depths;
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -193,11 +193,7 @@ impl Store for EmbeddedStore {
         self.read(move |connection| reads::planned(connection, &gateway, after, limit))
     }
 
-    fn overdue(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<(Vec<Ready>, Option<Timestamp>), StoreError>> {
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Overdue, StoreError>> {
         self.read(move |connection| reads::overdue(connection, now, limit))
     }
 

@@ -6,7 +6,7 @@ use crate::{
         Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
         State, Text, Timestamp, Validity,
     },
-    store::{Front, Place, Ready, StoreError},
+    store::{Front, Overdue, Place, Ready, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use std::{
@@ -159,11 +159,7 @@ pub(super) fn planned(
         .collect()
 }
 
-pub(super) fn overdue(
-    connection: &Connection,
-    now: Timestamp,
-    limit: usize,
-) -> rusqlite::Result<(Vec<Ready>, Option<Timestamp>)> {
+pub(super) fn overdue(connection: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Overdue> {
     let snapshot = connection.unchecked_transaction()?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let overdue = snapshot
@@ -174,7 +170,7 @@ pub(super) fn overdue(
         .prepare_cached(NEXT_DEADLINE)?
         .query_row([now.as_millis()], |row| time(row, 0))
         .optional()?;
-    Ok((overdue, next))
+    Ok(Overdue { ready: overdue, next })
 }
 
 pub(super) fn oldest(
