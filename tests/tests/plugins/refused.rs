@@ -122,8 +122,8 @@ fn a_pin_that_is_for_another_name() {
         sha256(fixtures::courier())
     );
     let site = Site::new(&pins);
-    site.add_library(fixtures::courier(), "http.so");
-    refused(&site, "http.so", &["\"courier\"", "\"http\"", "plugins.pins"]);
+    site.add_library(fixtures::courier(), "pinned.so");
+    refused(&site, "pinned.so", &["\"courier\"", "\"http\"", "plugins.pins"]);
 }
 
 #[test]

@@ -145,6 +145,30 @@ SCRIPT = "missing"
 }
 
 #[test]
+fn what_a_reference_led_to_stands_in_no_problem() {
+    let site = Site::new(
+        r#"
+[gateways.whole]
+provider = "script"
+rate = { file = "secret" }
+[gateways.whole.parameters]
+SCRIPT = "outbox"
+BACKGROUND = { file = "secret" }
+[gateways.partial]
+provider = "script"
+[gateways.partial.parameters]
+SCRIPT = { file = "missing" }
+BACKGROUND = { file = "secret" }
+"#,
+    );
+    std::fs::write(site.path().join("secret"), "hunter2hunter2").unwrap();
+    let ended = check(&site, &[]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!(places(&site, &ended).len(), 4, "{ended:?}");
+    assert!(!ended.output().contains("hunter2"), "{ended:?}");
+}
+
+#[test]
 fn settings_for_a_provider_that_is_not_there_are_noticed() {
     let site = Site::new("[provider.scirpt]\ndirectory = \"x\"\n[provider.carrier-pigeon]\nspeed = 9\n");
     let ended = check(&site, &[]);
