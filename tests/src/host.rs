@@ -104,6 +104,18 @@ impl Host {
         self.post("/v1/messages?wait=30", &message)
     }
 
+    /// POSTs one message and waits until its first attempt is over; the message as it stands then.
+    pub fn send_and_see(&self, gateway: &str, to: &str, text: &str) -> Value {
+        let message = serde_json::json!({ "to": to, "text": text, "gateway": gateway });
+        let answer = self.post("/v1/messages", &message);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let id = answer.id();
+        eventually(&format!("message {id} is tried through {gateway}"), || {
+            Some(self.message(&id))
+                .filter(|message| message["attempts"].as_array().is_some_and(|all| !all.is_empty()))
+        })
+    }
+
     /// The message as it stands.
     pub fn message(&self, id: &str) -> Value {
         let answer = self.get(&format!("/v1/messages/{id}"));

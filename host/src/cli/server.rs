@@ -9,10 +9,10 @@ use std::{fs, path::PathBuf, time::Duration};
 #[derive(Debug, clap::Args)]
 pub(super) struct ServerArguments {
     /// The running host.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8025")]
+    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8025")]
     server: String,
     /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
 }
 

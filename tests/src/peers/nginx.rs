@@ -56,8 +56,9 @@ impl Arrived {
 }
 
 /// What is written down of each request: a name here, and nginx's variable.
-const LOGGED: [(&str, &str); 12] = [
+const LOGGED: [(&str, &str); 13] = [
     ("line", "request"),
+    ("status", "status"),
     ("body", "request_body"),
     ("authorization", "http_authorization"),
     ("content_type", "http_content_type"),

@@ -4,3 +4,4 @@
 
 mod kill;
 mod random;
+mod route;

@@ -16,7 +16,7 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
 fn site(servers: &[(&str, &Misbehaving, &str)]) -> Site {
     let gateways = servers.iter().map(|(name, server, more)| {
         format!(
-            "[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"http://{}/\"\nTIMEOUT = 1\n{more}\n",
+            "[gateways.{name}]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.{name}.parameters]\nURL = \"http://{}/\"\nTIMEOUT = 1\n{more}\n",
             server.address
         )
     });
@@ -127,7 +127,7 @@ fn a_server_that_takes_no_connection_is_unavailable() {
     let _full: Vec<_> =
         (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))).collect();
     let site = Site::new(&format!(
-        "[gateways.full]\nprovider = \"http\"\n[gateways.full.parameters]\nURL = \"http://{address}/\"\nTIMEOUT = 1\n"
+        "[gateways.full]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.full.parameters]\nURL = \"http://{address}/\"\nTIMEOUT = 1\n"
     ));
     let host = Host::start(&site);
     let (outcome, detail) = outcome_of(&host, "full");

@@ -5,7 +5,9 @@ use gatepost_tests::{Host, Site, peers::nginx::Nginx};
 use std::net::TcpListener;
 
 fn gateway(name: &str, url: &str, more: &str) -> String {
-    format!("[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"{url}\"\n{more}\n")
+    format!(
+        "[gateways.{name}]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.{name}.parameters]\nURL = \"{url}\"\n{more}\n"
+    )
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::path::Path;
 
 fn gateway(name: &str, origin: &str, ca: &Path, more: &str) -> String {
     format!(
-        "[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"{origin}/{name}\"\n\
+        "[gateways.{name}]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.{name}.parameters]\nURL = \"{origin}/{name}\"\n\
          CA_FILE = \"{}\"\n{more}\n",
         ca.display()
     )

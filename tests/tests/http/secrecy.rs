@@ -63,7 +63,7 @@ X-Token = "canary-authorization"
     };
     let gateway = |name: &str, url: &str, more: &str| {
         format!(
-            "[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"{url}\"\n{more}{}",
+            "[gateways.{name}]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.{name}.parameters]\nURL = \"{url}\"\n{more}{}",
             sections(name)
         )
     };
@@ -103,9 +103,7 @@ X-Token = "canary-authorization"
     let mut said = Vec::new();
     let names = gateways.iter().map(|text| text.split(['[', ']', '.']).nth(2).unwrap());
     for name in names {
-        let answer = host.send_and_wait(name, PHONE, TEXT);
-        assert!([200, 502].contains(&answer.status), "{name}: {answer:?}");
-        let mut message = if answer.status == 200 { answer.body } else { answer.body["message"].clone() };
+        let mut message = host.send_and_see(name, PHONE, TEXT);
         // The one place where the number may stand.
         assert_eq!(message["to"], PHONE, "{name}");
         message["to"] = json!(null);

@@ -13,7 +13,7 @@ const OK: &str = "location / { return 200 'OK'; }";
 
 fn gateway(name: &str, peer: &Nginx, more: &str) -> String {
     format!(
-        "[gateways.{name}]\nprovider = \"http\"\n[gateways.{name}.parameters]\nURL = \"{}/{name}\"\n{more}\n",
+        "[gateways.{name}]\nprovider = \"http\"\nretry = {{ attempts = 1 }}\n[gateways.{name}.parameters]\nURL = \"{}/{name}\"\n{more}\n",
         peer.origin()
     )
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn a_submit_that_hangs_is_cancelled_and_uncertain() {
-    let hanging = gateway("hang", "hang").replace("provider =", "submit_timeout = \"500ms\"\nprovider =");
+    let hanging = gateway("hang", "hang")
+        .replace("provider =", "submit_timeout = \"500ms\"\nretry = { attempts = 1 }\nprovider =");
     let site = Site::new(&hanging);
     site.add_library(fixtures::courier(), "courier.so");
     let host = Host::start(&site);

@@ -2,11 +2,14 @@
 
 use crate::{delivered, gateway};
 use gatepost_tests::{Host, Site, fixtures};
+use serde_json::json;
 
 const TO: &str = "+491701234567";
 
 fn site_with(modes: &[&str]) -> Site {
-    let gateways: String = modes.iter().map(|mode| gateway(mode, mode)).collect();
+    let once =
+        |mode: &&str| gateway(mode, mode).replace("provider =", "retry = { attempts = 1 }\nprovider =");
+    let gateways: String = modes.iter().map(once).collect();
     let site = Site::new(&gateways);
     site.add_library(fixtures::courier(), "courier.so");
     site
@@ -64,11 +67,10 @@ fn a_panic_in_create_takes_its_own_gateway_down_and_no_other() {
     assert_eq!(ready["gateways"]["panic-in-create"], "down", "{ready}");
     assert_eq!(ready["gateways"]["outbox"], "up", "{ready}");
 
-    let answer = host.send_and_wait("panic-in-create", TO, "hello there");
-    answer.problem(502);
-    assert_eq!(answer.body["message"]["reason"], "misconfigured", "{answer:?}");
-    let detail = answer.body["message"]["attempts"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains("panicked"), "{detail}");
+    // Its messages wait for a better plugin.
+    let message = json!({ "to": TO, "text": "hello there", "gateway": "panic-in-create" });
+    let answer = host.post("/v1/messages", &message);
+    assert_eq!((answer.status, &answer.body["state"]), (202, &"queued".into()), "{answer:?}");
 
     // Another gateway of the same library, and one of another.
     assert_eq!(host.send_and_wait("deliver", TO, "hello").status, 200);

@@ -53,11 +53,10 @@ fn every_outcome_reaches_the_application() {
     site.add_library(fixtures::courier(), "courier.so");
     let host = Host::start(&site);
     for (mode, outcome, code, detail) in outcomes {
-        let answer = host.send_and_wait(mode, "+491701234567", "hello");
-        answer.problem(502);
-        let message = &answer.body["message"];
-        assert_eq!(message["state"], "failed", "{answer:?}");
-        assert_eq!(message["reason"], outcome);
+        let message = host.send_and_see(mode, "+491701234567", "hello");
+        // Whoever is away, asks to wait or refuses the credentials may take it later.
+        let expected = if outcome == "rejected" { "failed" } else { "queued" };
+        assert_eq!(message["state"], expected, "{message}");
         let attempt = &message["attempts"][0];
         assert_eq!(attempt["outcome"], outcome);
         assert_eq!(attempt["code"].as_str(), code);

@@ -115,13 +115,13 @@ fn ten_mistakes_are_ten_problems_whoever_finds_them() {
 fn what_this_version_does_not_have_is_refused_beside_what_a_provider_refuses() {
     let site = Site::new(
         r#"
-[routes.default]
-gateways = ["outbox", "slow"]
+[webhooks]
+allow = ["https://app.example"]
 [routes.other]
 gateways = ["outbux"]
 [gateways.slow]
 provider = "script"
-rate = "50/s"
+rate = "50/h"
 retry = { first = "1h", max = "1m" }
 [gateways.slow.parameters]
 SCRIPT = "missing"
@@ -130,7 +130,7 @@ SCRIPT = "missing"
     let ended = check(&site, &[]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     let expected = [
-        ("[routes.default]", "routes.default"),
+        ("allow =", "webhooks.allow"),
         ("outbux", "routes.other.gateways"),
         ("rate =", "gateways.slow.rate"),
         ("retry =", "gateways.slow.retry.max"),
@@ -138,10 +138,8 @@ SCRIPT = "missing"
     ]
     .map(|(needle, key)| (line(&site, needle), key.to_owned()));
     assert_eq!(places(&site, &ended), expected, "{}", ended.stderr);
-    for key in ["routes.default", "gateways.slow.rate"] {
-        let said = format!(": {key}: not available in this version; remove it\n");
-        assert!(ended.stderr.contains(&said), "{key}: {}", ended.stderr);
-    }
+    let said = ": webhooks.allow: not available in this version; remove it\n";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 
 #[test]

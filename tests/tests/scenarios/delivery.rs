@@ -95,6 +95,7 @@ provider = "script"
 SCRIPT = "strict"
 [gateways.away]
 provider = "script"
+retry = { attempts = 1 }
 [gateways.away.parameters]
 SCRIPT = "away"
 "#,

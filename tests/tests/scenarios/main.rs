@@ -9,6 +9,7 @@ mod configuration;
 mod delivery;
 mod providers;
 mod secrecy;
+mod routes;
 mod send;
 mod shutdown;
 mod tree;
