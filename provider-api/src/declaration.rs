@@ -286,6 +286,16 @@ impl Declaration {
     /// # Errors
     /// Every problem at once; the caller adds file and line and shows them to the operator.
     pub fn check(&self, definition: &Definition) -> Result<Definition, Vec<Problem>> {
+        let (checked, problems) = self.examine(definition);
+        match checked {
+            Some(checked) if problems.is_empty() => Ok(checked),
+            _ => Err(problems),
+        }
+    }
+
+    /// The same, but with what is left of a definition that has problems: as if the wrong keys were not there. `None` if it can't do
+    /// without one of them.
+    pub fn examine(&self, definition: &Definition) -> (Option<Definition>, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut checked = definition.clone();
         checked.parameters = normalize_section(
@@ -323,9 +333,21 @@ impl Declaration {
             if definition.parameters.get(key).is_some_and(is_filled) {
                 let what = format!("{key} is both a parameter and an option");
                 problems.push(Problem::new(Section::Options, key, what, "remove one of the two"));
+                checked.options.shift_remove(key);
             }
         }
-        if problems.is_empty() { Ok(checked) } else { Err(problems) }
+        if !self.options_allowed {
+            checked.options.clear();
+        }
+        if !self.headers_allowed {
+            checked.headers.clear();
+        }
+        let there = |declared: &[Parameter], found: &Map<String, Value>| {
+            declared.iter().all(|parameter| !parameter.required || found.contains_key(&parameter.name))
+        };
+        let complete =
+            there(&self.parameters, &checked.parameters) && there(&self.settings, &checked.settings);
+        (complete.then_some(checked), problems)
     }
 }
 
@@ -358,18 +380,17 @@ fn normalize_section(
             Err((what, mend)) => problems.push(Problem::new(section, key, what, mend)),
         }
     }
-    for parameter in declared {
-        if named.iter().any(|(name, _)| *name == parameter.name) {
-            continue;
-        }
-        if misspelt.iter().any(|name| parameter.is_called(name)) {
-            // That key was meant to be this one: one mistake, one problem.
-            continue;
-        }
-        if parameter.required {
-            problems.push(Problem::new(section, &parameter.name, "required key is missing", "add it"));
-        } else if let Some(default) = &parameter.default {
+    for parameter in declared.iter().filter(|parameter| !parameter.required) {
+        // Also where the value that is given is wrong.
+        if let (None, Some(default)) = (found.get(&parameter.name), &parameter.default) {
             found.insert(parameter.name.clone(), default.as_str().into());
+        }
+    }
+    for parameter in declared.iter().filter(|parameter| parameter.required) {
+        let is_named = named.iter().any(|(name, _)| *name == parameter.name);
+        // A misspelt key was meant to be this one: one mistake, one problem.
+        if !is_named && !misspelt.iter().any(|name| parameter.is_called(name)) {
+            problems.push(Problem::new(section, &parameter.name, "required key is missing", "add it"));
         }
     }
     found

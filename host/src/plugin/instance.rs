@@ -51,8 +51,16 @@ impl Instance {
         secrets: &[String],
     ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let checked = Self::check(library, definition, secrets)?;
+        Self::build(library, &checked, secrets)
+    }
+
+    fn build(
+        library: &Arc<Library>,
+        definition: &Definition,
+        secrets: &[String],
+    ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let whole = |what: String, mend: &str| vec![Problem::new(Section::Definition, "", what, mend)];
-        let json = serde_json::to_string(&checked)
+        let json = serde_json::to_string(definition)
             .map_err(|error| whole(error.to_string(), "correct the definition"))?;
         let redaction = Arc::new(Redaction::new(secrets));
         let gateway: Arc<str> = definition.gateway.as_str().into();
@@ -87,23 +95,37 @@ impl Instance {
         Ok((Arc::new(instance), warnings))
     }
 
-    /// Checks a definition against the provider's declaration alone. Returns it as the provider is to get it.
+    /// Checks a definition against the provider's declaration; of one with problems, has the provider look at what is left of it, so that
+    /// all of them are said at once. Returns it as the provider is to get it. Blocks, at most 10 s.
     ///
     /// # Errors
-    /// Every problem that the declaration knows of, free of `secrets`.
+    /// Every problem, free of `secrets`.
     pub fn check(
-        library: &Library,
+        library: &Arc<Library>,
         definition: &Definition,
         secrets: &[String],
     ) -> Result<Definition, Vec<Problem>> {
-        library.declaration.check(definition).map_err(|mut problems| {
-            let secrets = Redactor::secrets(secrets);
-            for problem in &mut problems {
-                problem.what = secrets.redact(&problem.what).into_owned();
-                problem.mend = secrets.redact(&problem.mend).into_owned();
+        let (checked, mut found) = library.declaration.examine(definition);
+        let redactor = Redactor::secrets(secrets);
+        for problem in &mut found {
+            problem.what = redactor.redact(&problem.what).into_owned();
+            problem.mend = redactor.redact(&problem.mend).into_owned();
+        }
+        match checked {
+            Some(checked) if found.is_empty() => return Ok(checked),
+            Some(rest) => {
+                let more = Self::build(library, &rest, secrets).err().unwrap_or_default();
+                // What it misses may be what was taken out.
+                let news = more.into_iter().filter(|problem| !problem.fault && is_given(definition, problem));
+                let is_new = |problem: &Problem| {
+                    !found.iter().any(|known| (known.section, &known.key) == (problem.section, &problem.key))
+                };
+                let news = news.filter(is_new).collect::<Vec<_>>();
+                found.extend(news);
             }
-            problems
-        })
+            None => {}
+        }
+        Err(found)
     }
 
     /// Calls into the plugin, unless the instance was stopped. The lock is held for the call that makes the future, never across an
@@ -124,6 +146,17 @@ impl Instance {
                 "the provider could not be dropped in time; its thread is left behind"
             );
         }
+    }
+}
+
+/// Whether the key that the problem is about stands in the definition.
+fn is_given(definition: &Definition, problem: &Problem) -> bool {
+    match problem.section {
+        Section::Parameters => definition.parameters.contains_key(&problem.key),
+        Section::Options => definition.options.contains_key(&problem.key),
+        Section::Headers => definition.headers.contains_key(&problem.key),
+        Section::Settings => definition.settings.contains_key(&problem.key),
+        _ => false,
     }
 }
 

@@ -241,3 +241,39 @@ fn probes_of_services_that_are_there_end_well() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.lines().nth(1).unwrap().starts_with("outbox: ok: "), "{ended:?}");
 }
+
+#[test]
+fn what_is_wrong_for_the_provider_is_said_beside_what_is_wrong_for_the_host() {
+    let site = Site::new(
+        r#"
+[gateways.sms]
+provider = "http"
+max_in_fligth = 3
+[gateways.sms.parameters]
+URL = "sms.example"
+HTTP_METHOD = "get"
+CHEK_SSL = "no"
+TIMEOUT = "soon"
+REGEXP = "/+/00/"
+[gateways.sms.options]
+REGEXP = "x"
+code = { env = "GATEPOST_TEST_NOT_SET" }
+[gateways.sms.headers]
+Content-Length = 5
+"#,
+    );
+    let ended = check(&site, &[]);
+    let expected = [
+        ("max_in_fligth", "gateways.sms.max_in_fligth"),
+        ("URL =", "gateways.sms.parameters.URL"),
+        ("HTTP_METHOD", "gateways.sms.parameters.HTTP_METHOD"),
+        ("CHEK_SSL", "gateways.sms.parameters.CHEK_SSL"),
+        ("TIMEOUT", "gateways.sms.parameters.TIMEOUT"),
+        ("REGEXP = \"/+", "gateways.sms.parameters.REGEXP"),
+        ("REGEXP = \"x\"", "gateways.sms.options.REGEXP"),
+        ("code =", "gateways.sms.options.code"),
+        ("Content-Length", "gateways.sms.headers.Content-Length"),
+    ]
+    .map(|(needle, key)| (line(&site, needle), key.to_owned()));
+    assert_eq!(places(&site, &ended), expected, "{}", ended.stderr);
+}
