@@ -122,11 +122,25 @@ fn end(ready: &Ready, progress: &Progress, reason: Option<OutcomeKind>, world: &
 
 /// Where a message goes that waits for a gateway which can't be used now: to another of its plan that can; `None`: it stays.
 pub(super) fn elsewhere(ready: &Ready, world: &World<'_>) -> Option<Next> {
-    let candidates = candidates(ready, &ready.progress, world);
-    let free = |name: &str| !ready.progress.of(name).this_round;
-    let (name, _, deadline) =
-        candidates.into_iter().find(|(name, view, _)| view.usable && free(name) && *name != ready.gateway)?;
-    Some(moved(ready, name, deadline))
+    let others = candidates(ready, &ready.progress, world);
+    let others = others.into_iter().filter(|(name, view, _)| view.usable && *name != ready.gateway);
+    let others = others.collect::<Vec<_>>();
+    let untried = others.iter().find(|(name, ..)| !ready.progress.of(name).this_round);
+    if let Some((name, _, deadline)) = untried {
+        return Some(moved(ready, name, *deadline));
+    }
+    // All that can be used have had their turn in this round: the next one begins.
+    let (name, view, deadline) = others.first()?;
+    let mut progress = ready.progress.clone();
+    let pause = backoff(view.retry, progress.rounds, world);
+    progress.next_round();
+    Some(Next::Waits {
+        gateway: (*name).to_owned(),
+        state: State::Queued,
+        due_at: world.now.plus(pause).max(ready.place.due_at),
+        deadline: *deadline,
+        progress,
+    })
 }
 
 /// What becomes of a message whose time for its gateway has passed: another gateway may allow it more.

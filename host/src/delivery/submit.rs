@@ -4,7 +4,7 @@ use super::{Shared, decide, hub::Sending, record};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
-    message::{Attempt, MessageId, Outcome, OutcomeKind, Timestamp},
+    message::{Attempt, Content, MessageId, Outcome, OutcomeKind, Timestamp},
     plugin::Submission,
     store::{Next, Place, Ready, Step},
 };
@@ -22,7 +22,7 @@ pub(super) struct Ended {
 /// Submits the message and records what came of it.
 pub(super) async fn deliver(
     gateway: Gateway,
-    ready: Ready,
+    mut ready: Ready,
     permit: Permit,
     sending: Sending,
     shared: Arc<Shared>,
@@ -41,7 +41,8 @@ pub(super) async fn deliver(
             return lapse(ready, shared).await;
         }
     }
-    let outcome = submit(&gateway, &ready).await;
+    let content = std::mem::take(&mut ready.content);
+    let outcome = submit(&gateway, &ready, content).await;
     if permit.ended(&outcome) {
         shared.changes.tell();
         let (state, why) = gateway.status.describe();
@@ -141,12 +142,12 @@ pub(super) fn log(ready: &Ready, step: &Step) {
     }
 }
 
-async fn submit(gateway: &Gateway, ready: &Ready) -> Outcome {
+async fn submit(gateway: &Gateway, ready: &Ready, content: Content) -> Outcome {
     let submission = Submission {
         id: ready.place.id,
         to: ready.to.clone(),
         from: ready.from.clone(),
-        content: ready.content.clone(),
+        content,
         tag: ready.tag.clone(),
         expires_at: ready.expires_at,
         attempt: ready.attempts + 1,

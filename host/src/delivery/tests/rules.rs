@@ -234,6 +234,28 @@ async fn what_waits_for_a_gateway_goes_on_when_its_breaker_opens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_in_mid_round_goes_back_when_its_gateway_breaks() {
+    let breaking = FakeProvider::new(|_| {
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Outcome::new(OutcomeKind::Misconfigured, "wrong password")
+        }
+        .boxed()
+    });
+    let host = host(vec![
+        gateway("a", saying(times(1, OutcomeKind::Unavailable))),
+        gateway_with("b", breaking, |limits| limits.max_in_flight = 1),
+    ]);
+    host.send(Draft::through(&["b"])).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let message = host.sent_and_ended(Draft::through(&["a", "b"])).await;
+    // Behind the one that breaks b, then after a pause with a again: not when b's breaker lets one try.
+    assert_eq!(outcomes(&message), [("a", OutcomeKind::Unavailable), ("a", OutcomeKind::Accepted)]);
+    assert_eq!(starts(&message), [0, 1]);
+    assert_eq!(states(&message), [State::Queued, State::Sending, State::Queued, State::Sending, State::Sent]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn misconfigured_opens_the_breaker_at_once_and_the_message_waits() {
     let a = always(OutcomeKind::Misconfigured);
     let host = host(vec![gateway("a", a.clone())]);
