@@ -102,7 +102,8 @@ fn main() {
     fs::remove_dir_all(&folder).unwrap_or_default();
     fs::create_dir_all(&folder).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
+    let options =
+        Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None, metrics: None };
     let store = EmbeddedStore::open(&folder.join("store"), options).unwrap();
 
     println!(

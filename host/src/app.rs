@@ -20,6 +20,7 @@ use crate::{
         embedded::{EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
+    telemetry::metrics::Metrics,
 };
 use build::build_gateways;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Open(OpenError),
+    /// The figures can't be kept.
+    #[error("the metrics can't be kept: {0}; report it")]
+    Metrics(prometheus::Error),
     /// The private copies of the providers can't be made.
     #[error("the folder {} for copies of the providers can't be used: {source}; make it writable", .folder.display())]
     Copies {
@@ -84,15 +88,19 @@ impl App {
             tracing::warn!("{warning}");
         }
         let clock = Clock::System;
-        let prepared = tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock)).await;
+        let metrics = Arc::new(Metrics::new().map_err(StartError::Metrics)?);
+        let counting = Arc::clone(&metrics);
+        let prepared =
+            tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock, counting)).await;
         let (config, store, registry, gateways) = prepared.map_err(task_failed)??;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let delivery = Delivery::start(Arc::clone(&store), gateways, clock);
+        let delivery = Delivery::start(Arc::clone(&store), gateways, clock, Arc::clone(&metrics));
         let routes = Routes::new(config.routes.clone());
         let max_queued = config.store.max_queued;
-        let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued));
+        let acceptor =
+            Arc::new(Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics));
         Ok(Self { store, registry, acceptor, config, listener })
     }
 
@@ -172,8 +180,9 @@ pub async fn send_once(
     let start = SendError::Start;
     let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
     let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
-    let delivery = Delivery::start(store.clone(), gateways, clock);
-    let acceptor = Acceptor::new(store, Arc::clone(&delivery), Routes::new(routes), clock, 1);
+    let metrics = Arc::new(Metrics::new().map_err(|error| start(StartError::Metrics(error)))?);
+    let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), Routes::new(routes), clock, 1, metrics);
     let wishes = Wishes { wait: true, key: None };
     let accepted = acceptor.accept(body, &Caller::default(), &wishes).await.map_err(SendError::Refused)?;
     let id = accepted.message.id;
@@ -210,8 +219,13 @@ fn task_failed(error: tokio::task::JoinError) -> StartError {
 
 type Prepared = (Config, Arc<dyn Store>, Registry, Vec<Gateway>);
 
-fn prepare(config: Config, default_dirs: &[PathBuf], clock: Clock) -> Result<Prepared, StartError> {
-    let options = Options { retain: config.store.retain, clock, max_pages: None };
+fn prepare(
+    config: Config,
+    default_dirs: &[PathBuf],
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> Result<Prepared, StartError> {
+    let options = Options { retain: config.store.retain, clock, max_pages: None, metrics: Some(metrics) };
     // First of all, since its lock is what keeps a second host away from the copies too.
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
     let registry = load_providers(&config, default_dirs, &config.store.path.join("plugins"))?;

@@ -7,6 +7,7 @@ use crate::{
     message::{Clock, Message, MessageId, NewMessage, Priority, Validity},
     route::Routes,
     store::{Canceled, Inserted, Once, Place, Store, StoreError},
+    telemetry::metrics::Metrics,
 };
 pub use fields::FieldError;
 use fields::Fields;
@@ -75,6 +76,7 @@ pub struct Acceptor {
     clock: Clock,
     routes: Routes,
     max_queued: u64,
+    metrics: Arc<Metrics>,
 }
 
 impl Acceptor {
@@ -85,8 +87,9 @@ impl Acceptor {
         routes: Routes,
         clock: Clock,
         max_queued: u64,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, delivery, clock, routes, max_queued }
+        Self { store, delivery, clock, routes, max_queued, metrics }
     }
 
     /// The routes.
@@ -97,6 +100,14 @@ impl Acceptor {
     /// The delivery behind it.
     pub fn delivery(&self) -> &Arc<Delivery> {
         &self.delivery
+    }
+
+    /// The figures, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// The store can't be read, or they can't be written down.
+    pub async fn metrics(&self) -> Result<Result<Vec<u8>, prometheus::Error>, StoreError> {
+        Ok(self.metrics.render(&self.delivery.figures().await?))
     }
 
     /// Whether a message could be stored durably now.
@@ -146,7 +157,10 @@ impl Acceptor {
             Ok(inserted)
         });
         match stored.await {
-            Ok(Ok(Inserted::Stored)) => Ok(Accepted { message, finished: ticket }),
+            Ok(Ok(Inserted::Stored)) => {
+                self.metrics.accepted();
+                Ok(Accepted { message, finished: ticket })
+            }
             Ok(Ok(Inserted::Known(ids))) => self.known(&ids, wishes.wait).await,
             Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
             Ok(Err(StoreError::Closed)) | Err(_) => Err(Refusal::Stopping),

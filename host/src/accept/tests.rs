@@ -5,6 +5,7 @@ use crate::{
     message::OutcomeKind,
     plugin::fake::{FakeProvider, NOON},
     store::memory::MemoryStore,
+    telemetry::metrics::Metrics,
 };
 use serde_json::json;
 
@@ -13,8 +14,18 @@ async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
     let clock = Clock::starting_at(NOON);
     let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
     let gateway = Gateway::new("clickatell", provider, Limits::default());
-    let delivery = Delivery::start(store.clone(), vec![gateway], clock);
-    (Acceptor::new(store.clone(), delivery, Routes::default(), clock, max_queued), store)
+    let delivery = Delivery::start(store.clone(), vec![gateway], clock, Arc::new(Metrics::new().unwrap()));
+    (
+        Acceptor::new(
+            store.clone(),
+            delivery,
+            Routes::default(),
+            clock,
+            max_queued,
+            Arc::new(Metrics::new().unwrap()),
+        ),
+        store,
+    )
 }
 
 fn waiting() -> Wishes {
@@ -134,7 +145,12 @@ async fn routes_are_taken_by_name_by_match_and_by_default() {
         let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
         Gateway::new(name, provider, Limits { valid_for: Duration::from_secs(seconds), ..Limits::default() })
     };
-    let delivery = Delivery::start(store.clone(), vec![gateway("a", 60), gateway("b", 300)], clock);
+    let delivery = Delivery::start(
+        store.clone(),
+        vec![gateway("a", 60), gateway("b", 300)],
+        clock,
+        Arc::new(Metrics::new().unwrap()),
+    );
     let route = |name: &str, gateways: &[&str], matching| config::Route {
         name: name.into(),
         gateways: gateways.iter().map(|&name| name.to_owned()).collect(),
@@ -144,7 +160,8 @@ async fn routes_are_taken_by_name_by_match_and_by_default() {
     let german = Match { prefix: vec!["+49".into()], tag: Vec::new() };
     let routes =
         Routes::new(vec![route("german", &["b"], Some(german)), route("default", &["a", "b"], None)]);
-    let acceptor = Acceptor::new(store.clone(), delivery, routes, clock, 100);
+    let acceptor =
+        Acceptor::new(store.clone(), delivery, routes, clock, 100, Arc::new(Metrics::new().unwrap()));
     let accept =
         async |body| acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap().message;
     let message = accept(json!({"to": "+1555", "text": "x"})).await;

@@ -3,6 +3,7 @@
 mod access;
 mod health;
 mod messages;
+mod metrics;
 mod problem;
 mod routes;
 mod serve;
@@ -68,6 +69,7 @@ impl Api {
             .route("/v1/routes/explain", get(routes::explain))
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::show))
             .fallback(no_such_resource)
             .method_not_allowed_fallback(no_such_method)
             .layer(middleware::from_fn_with_state(self.clone(), admit))

@@ -7,6 +7,7 @@ use crate::{
     plugin::fake::{FakeProvider, NOON},
     route::Routes,
     store::memory::MemoryStore,
+    telemetry::metrics::Metrics,
 };
 use axum::{
     body::Body,
@@ -48,8 +49,15 @@ impl Host {
             gateway("stuck", FakeProvider::new(|_| std::future::pending().boxed())),
             gateway("strict", refusing),
         ];
-        let delivery = Delivery::start(store.clone(), gateways, clock);
-        let acceptor = Arc::new(Acceptor::new(store, delivery, Routes::new(routes), clock, max_queued));
+        let delivery = Delivery::start(store.clone(), gateways, clock, Arc::new(Metrics::new().unwrap()));
+        let acceptor = Arc::new(Acceptor::new(
+            store,
+            delivery,
+            Routes::new(routes),
+            clock,
+            max_queued,
+            Arc::new(Metrics::new().unwrap()),
+        ));
         let ending = CancellationToken::new();
         Self { router: Api::new(acceptor, keys, ending.clone()).router(), ending }
     }

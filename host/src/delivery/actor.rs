@@ -11,6 +11,7 @@ use crate::{
     message::{MessageId, Timestamp},
     store::{Place, Ready},
 };
+use prometheus::IntGauge;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
@@ -52,11 +53,13 @@ pub(super) struct Actor {
     in_flight: HashMap<MessageId, usize>,
     tasks: JoinSet<Ended>,
     running: HashMap<Id, MessageId>,
+    figure: IntGauge,
 }
 
 impl Actor {
     pub(super) fn new(gateway: Gateway, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
         let deadline = shared.deadline.subscribe();
+        let figure = shared.metrics.in_flight(&gateway.name);
         let bucket = gateway.limits.rate.map(|rate| Bucket::new(rate, Instant::now()));
         Self {
             gateway,
@@ -75,6 +78,7 @@ impl Actor {
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            figure,
         }
     }
 
@@ -210,6 +214,7 @@ impl Actor {
         self.in_flight.insert(id, size);
         let task = self.tasks.spawn(task);
         self.running.insert(task.id(), id);
+        self.figure.inc();
     }
 
     /// The foremost message of the queue that is not being submitted.
@@ -272,6 +277,7 @@ impl Actor {
     }
 
     fn ended(&mut self, ended: Result<(Id, Ended), tokio::task::JoinError>) {
+        self.figure.dec();
         match ended {
             Ok((task, Ended { id, waits_here })) => {
                 self.running.remove(&task);

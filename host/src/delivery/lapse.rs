@@ -93,7 +93,7 @@ async fn work(shared: &Shared) -> Duration {
             }
         };
         for ((ready, step), _) in waiting.iter().zip(&steps).zip(taken).filter(|(_, taken)| *taken) {
-            submit::log(ready, step);
+            submit::report(ready, step, shared);
             record::tell(shared, step).await;
         }
         if whole {

@@ -18,6 +18,7 @@ use crate::{
     gateway::{Availability, Changes, Gateway, GatewayState},
     message::{Clock, MessageId, State, Timestamp},
     store::{Canceled, Place, Store, StoreError},
+    telemetry::metrics::{GatewayFigures, Metrics},
 };
 use actor::Actor;
 use decide::{View, World};
@@ -46,6 +47,7 @@ struct Shared {
     /// Tells of gateways that became usable, or ceased to be.
     changes: Changes,
     jitter: Jitter,
+    metrics: Arc<Metrics>,
     /// When everything must be over; `None` as long as the host runs.
     deadline: watch::Sender<Option<Instant>>,
 }
@@ -93,8 +95,13 @@ pub struct Drained {
 
 impl Delivery {
     /// Starts the gateways, and with them the delivery of what is queued.
-    pub fn start(store: Arc<dyn Store>, gateways: Vec<Gateway>, clock: Clock) -> Arc<Self> {
-        Self::start_with(store, gateways, clock, Box::new(|most| most.mul_f64(fastrand::f64())))
+    pub fn start(
+        store: Arc<dyn Store>,
+        gateways: Vec<Gateway>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Self::start_with(store, gateways, clock, metrics, Box::new(|most| most.mul_f64(fastrand::f64())))
     }
 
     /// The same with chances of the caller's own.
@@ -102,6 +109,7 @@ impl Delivery {
         store: Arc<dyn Store>,
         gateways: Vec<Gateway>,
         clock: Clock,
+        metrics: Arc<Metrics>,
         jitter: Jitter,
     ) -> Arc<Self> {
         let depths = store.depths();
@@ -115,6 +123,7 @@ impl Delivery {
             lapse: Lapse::default(),
             changes: Changes::default(),
             jitter,
+            metrics,
             deadline: watch::Sender::new(None),
         });
         let mut actors = JoinSet::new();
@@ -158,6 +167,32 @@ impl Delivery {
     pub fn states(&self) -> Vec<(String, GatewayState)> {
         let gateways = self.shared.gateways.iter();
         gateways.map(|(name, (gateway, _))| (name.to_string(), gateway.status.describe().0)).collect()
+    }
+
+    /// What the gateways look like now, those that only have a queue left among them.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn figures(&self) -> Result<Vec<GatewayFigures>, StoreError> {
+        let now = self.shared.clock.now();
+        let oldest = self.shared.store.oldest().await?.into_iter().collect::<BTreeMap<_, _>>();
+        let mut figures = self
+            .shared
+            .gateways
+            .iter()
+            .map(|(name, (gateway, _))| (name.to_string(), Some(gateway.status.breaker()), 0))
+            .collect::<Vec<_>>();
+        for (name, depth) in self.shared.store.depths() {
+            match figures.iter_mut().find(|(known, ..)| *known == name) {
+                Some((_, _, known)) => *known = depth,
+                None => figures.push((name, None, depth)),
+            }
+        }
+        let figures = figures.into_iter().map(|(name, breaker, depth)| {
+            let oldest = oldest.get(&name).map(|oldest| now.since(*oldest));
+            GatewayFigures { name, breaker, depth, oldest }
+        });
+        Ok(figures.collect())
     }
 
     /// Whether a message would be submitted through this gateway now, and why, for people.
@@ -211,6 +246,7 @@ impl Delivery {
             }
             if let (Ok(Canceled::Done), Some(message)) = (&result, message) {
                 tracing::info!(%id, gateway = message.gateway, state = message.state.as_str(), attempts = message.attempts.len(), "message finished");
+                shared.metrics.finished(&message.gateway, message.state.as_str(), None);
                 shared.hub.finished(&message);
             }
             result

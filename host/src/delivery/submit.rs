@@ -4,7 +4,7 @@ use super::{Shared, decide, hub::Sending, record};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
-    message::{Attempt, Content, MessageId, Outcome, OutcomeKind, Timestamp},
+    message::{Attempt, Content, MessageId, Outcome, OutcomeKind, State, Timestamp},
     plugin::Submission,
     store::{Next, Place, Ready, Step},
 };
@@ -54,6 +54,7 @@ pub(super) async fn deliver(
         );
     }
     let ended_at = shared.clock.now();
+    shared.metrics.attempt(&gateway.name, outcome.kind.as_str(), ended_at.since(started_at));
     let next = shared.decide(|world| decide::after(&ready, &outcome, world));
     let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
     let from = (ready.gateway.clone(), ready.place);
@@ -61,7 +62,7 @@ pub(super) async fn deliver(
     let recorded = record::step(&shared, &step).await;
     drop(sending);
     if let Ok(true) = recorded {
-        log(&ready, &step);
+        report(&ready, &step, &shared);
     }
     let waits_here = match &step.next {
         Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
@@ -101,13 +102,17 @@ pub(super) async fn interrupted(ready: Ready, marked_at: Timestamp, shared: Arc<
 
 async fn settle(ready: Ready, step: Step, shared: Arc<Shared>) -> Ended {
     if let Ok(true) = record::step(&shared, &step).await {
-        log(&ready, &step);
+        report(&ready, &step, &shared);
     }
     Ended { id: ready.place.id, waits_here: None }
 }
 
-/// One line for each message that is over; what happens before that, in more detail.
-pub(super) fn log(ready: &Ready, step: &Step) {
+/// One line for each message that is over, and for each that goes on; and it is counted.
+pub(super) fn report(ready: &Ready, step: &Step, shared: &Shared) {
+    if let Next::Finished { state, .. } = step.next {
+        let taken = (state == State::Sent).then(|| step.at.since(ready.validity.from));
+        shared.metrics.finished(&ready.gateway, state.as_str(), taken);
+    }
     let outcome = step.attempt.as_ref().map(|attempt| &attempt.outcome);
     let attempts = ready.attempts + u32::from(step.attempt.is_some());
     let kind = outcome.map(|outcome| outcome.kind.as_str());

@@ -3,7 +3,7 @@
 use super::{
     Shared,
     decide::{World, interrupted},
-    record,
+    record, submit,
 };
 use crate::store::{Next, Place, Ready, Step, StoreError};
 
@@ -24,17 +24,22 @@ pub(super) async fn queue(
         let at = shared.clock.now();
         let waiting = found.into_iter().filter(|ready| shared.hub.sending_since(ready.place.id).is_none());
         let steps = waiting.filter_map(|ready| {
-            if let Some(marked_at) = ready.marked_at {
-                return Some(interrupted(&ready, marked_at, at));
-            }
-            let next = shared.decide(|world| decide(&ready, world))?;
-            Some(Step { id: ready.place.id, from: (ready.gateway, ready.place), attempt: None, at, next })
+            let step = match ready.marked_at {
+                Some(marked_at) => interrupted(&ready, marked_at, at),
+                None => {
+                    let next = shared.decide(|world| decide(&ready, world))?;
+                    let from = (ready.gateway.clone(), ready.place);
+                    Step { id: ready.place.id, from, attempt: None, at, next }
+                }
+            };
+            Some((ready, step))
         });
-        let steps = steps.collect::<Vec<_>>();
+        let (ready, steps): (Vec<_>, Vec<_>) = steps.unzip();
         if !steps.is_empty() {
             let taken = shared.store.record(steps.clone()).await?;
-            for (step, _) in steps.iter().zip(taken).filter(|(_, taken)| *taken) {
+            for ((ready, step), _) in ready.iter().zip(&steps).zip(taken).filter(|(_, taken)| *taken) {
                 left.push(step.from.1);
+                submit::report(ready, step, shared);
                 record::tell(shared, step).await;
             }
         }

@@ -141,6 +141,16 @@ impl Status {
         }
     }
 
+    /// The breaker's state, as metrics call it.
+    pub fn breaker(&self) -> &'static str {
+        let now = Instant::now();
+        match self.lock().breaker {
+            Breaker::Closed { .. } => "closed",
+            Breaker::Open { until, .. } if until > now => "open",
+            Breaker::Open { .. } | Breaker::Trying { .. } => "half-open",
+        }
+    }
+
     /// The state, and why, for people.
     pub fn describe(&self) -> (GatewayState, String) {
         let now = self.lock();

@@ -2,6 +2,7 @@
 
 pub mod redact;
 
+pub mod metrics;
 mod one_line;
 
 use one_line::OneLine;

@@ -179,3 +179,48 @@ fn in_seconds(seconds: u64) -> String {
 fn states(message: &Value) -> Vec<&str> {
     message["events"].as_array().unwrap().iter().map(|event| event["state"].as_str().unwrap()).collect()
 }
+
+#[test]
+fn metrics_count_what_happened() {
+    let site = site();
+    let host = Host::start(&site);
+    for _ in 0..3 {
+        assert_eq!(host.post("/v1/messages?wait=30", &json!({ "to": TO, "text": "x" })).status, 200);
+    }
+    host.post(
+        "/v1/messages",
+        &json!({ "to": TO, "text": "x", "gateway": "outbox", "send_at": in_seconds(600) }),
+    );
+    let answer = host.get("/metrics");
+    assert_eq!(
+        (answer.status, answer.content_type.as_str()),
+        (200, "text/plain; version=0.0.4; charset=utf-8")
+    );
+    for line in [
+        "gatepost_messages_accepted_total 4",
+        "gatepost_messages_finished_total{gateway=\"outbox\",state=\"sent\"} 3",
+        "gatepost_attempts_total{gateway=\"away\",outcome=\"unavailable\"} 3",
+        "gatepost_attempts_total{gateway=\"broken\",outcome=\"rejected\"} 3",
+        "gatepost_attempts_total{gateway=\"outbox\",outcome=\"accepted\"} 3",
+        "gatepost_submit_seconds_count{gateway=\"away\"} 3",
+        "gatepost_delivery_seconds_count{gateway=\"outbox\"} 3",
+        "gatepost_queue_depth{gateway=\"outbox\"} 1",
+        "gatepost_queue_depth{gateway=\"away\"} 0",
+        "gatepost_in_flight{gateway=\"outbox\"} 0",
+        "gatepost_breaker_state{gateway=\"away\",state=\"closed\"} 1",
+    ] {
+        assert!(answer.text.lines().any(|found| found == line), "{line} in\n{}", answer.text);
+    }
+    for name in [
+        "gatepost_store_commit_seconds_count ",
+        "gatepost_store_commit_messages_sum ",
+        "process_cpu_seconds_total ",
+    ] {
+        let found = answer
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_else(|| panic!("no {name}"));
+        assert!(found.parse::<f64>().unwrap() >= 0.0);
+    }
+}

@@ -1,6 +1,7 @@
 //! Each rule of the delivery by itself.
 
 use super::world::{Draft, Host, Troubled, gateway, gateway_with};
+use crate::telemetry::metrics::Metrics;
 use crate::{
     config::{OnUncertain, Retry},
     delivery::{Delivery, Drained},
@@ -589,7 +590,12 @@ async fn an_outcome_is_recorded_once_the_store_takes_it() {
 async fn no_wait_misses_its_end() {
     let provider = FakeProvider::new(|_| std::future::ready(Outcome::accepted(Vec::new(), 1)).boxed());
     let store = Arc::new(MemoryStore::default());
-    let delivery = Delivery::start(store.clone(), vec![gateway("one", provider)], Clock::System);
+    let delivery = Delivery::start(
+        store.clone(),
+        vec![gateway("one", provider)],
+        Clock::System,
+        Arc::new(Metrics::new().unwrap()),
+    );
     let host = Arc::new(Host { store, delivery, clock: Clock::System });
     let clients = (0..50).map(|_| {
         let host = Arc::clone(&host);

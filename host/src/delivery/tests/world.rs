@@ -1,5 +1,6 @@
 //! A host in one thread on a paused clock: the delivery, fake providers, a store in memory that can be slow and fail.
 
+use crate::telemetry::metrics::Metrics;
 use crate::{
     delivery::Delivery,
     gateway::{Gateway, Limits},
@@ -74,7 +75,13 @@ pub(super) struct Host<S> {
 impl<S: Store> Host<S> {
     /// Waits are as long as they can be by chance, so that they can be told beforehand.
     pub(super) fn on(store: Arc<S>, gateways: Vec<Gateway>, clock: Clock) -> Self {
-        let delivery = Delivery::start_with(store.clone(), gateways, clock, Box::new(|most| most));
+        let delivery = Delivery::start_with(
+            store.clone(),
+            gateways,
+            clock,
+            Arc::new(Metrics::new().unwrap()),
+            Box::new(|most| most),
+        );
         Self { store, delivery, clock }
     }
 

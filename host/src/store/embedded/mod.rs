@@ -13,7 +13,10 @@ mod schema;
 mod writer;
 
 use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError};
-use crate::message::{Clock, Message, MessageId, NewMessage, Timestamp};
+use crate::{
+    message::{Clock, Message, MessageId, NewMessage, Timestamp},
+    telemetry::metrics::Metrics,
+};
 use depths::Depths;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use reads::Readers;
@@ -27,7 +30,7 @@ use tokio::sync::oneshot;
 use writer::{Request, Writer};
 
 /// How the store is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long finished messages are kept.
     pub retain: Duration,
@@ -35,6 +38,8 @@ pub struct Options {
     pub clock: Clock,
     /// The largest that the database may grow, in pages of 4 KiB; `None`: as far as the disk goes.
     pub max_pages: Option<u32>,
+    /// Where commits are counted.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// Why the store can't be opened.

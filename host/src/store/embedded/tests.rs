@@ -7,7 +7,7 @@ use std::{os::unix::fs::PermissionsExt as _, process::Command, sync::atomic::Ord
 
 const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const OPTIONS: Options =
-    Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
+    Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None, metrics: None };
 
 fn raw(folder: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(folder.join("gatepost.db")).unwrap()
@@ -32,7 +32,7 @@ async fn the_embedded_store_conforms() {
     let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
     conformance::all(|| {
         let folder = root.path().join(number.fetch_add(1, Ordering::Relaxed).to_string());
-        EmbeddedStore::open(&folder, options).unwrap()
+        EmbeddedStore::open(&folder, options.clone()).unwrap()
     })
     .await;
 }
@@ -42,7 +42,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     let root = tempfile::tempdir().unwrap();
     let (kept, done) = (new_message("one", "kept"), new_message("one", "done"));
     let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
-    let store = EmbeddedStore::open(root.path(), options).unwrap();
+    let store = EmbeddedStore::open(root.path(), options.clone()).unwrap();
     store.insert(vec![kept.clone(), done.clone()], None).await.unwrap();
     store.record(vec![sent(&done)]).await.unwrap();
     store.close().await;

@@ -4,6 +4,7 @@ use super::{Depths, Options, insert, maintenance::Maintenance, record, store_err
 use crate::{
     message::{MessageId, NewMessage, Timestamp},
     store::{Canceled, Inserted, Next, Once, Place, Step, StoreError},
+    telemetry::metrics::Metrics,
 };
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
@@ -16,6 +17,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -62,8 +64,9 @@ impl Writer {
         depths: Arc<Depths>,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
+        let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, depths, maintenance, _lock: lock };
+        let thread = Thread { connection, depths, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -97,6 +100,7 @@ struct Thread {
     connection: Connection,
     depths: Arc<Depths>,
     maintenance: Maintenance,
+    metrics: Option<Arc<Metrics>>,
     _lock: File,
 }
 
@@ -176,6 +180,7 @@ impl Thread {
     }
 
     fn transaction(&mut self, group: &[Request]) -> rusqlite::Result<(Vec<Reply>, Change)> {
+        let began = Instant::now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::default();
         let mut replies = Vec::with_capacity(group.len());
@@ -183,6 +188,9 @@ impl Thread {
             replies.push(change.perform(&transaction, request)?);
         }
         transaction.commit()?;
+        if let Some(metrics) = &self.metrics {
+            metrics.commit(group.iter().map(Request::weight).sum(), began.elapsed());
+        }
         Ok((replies, change))
     }
 }
@@ -298,11 +306,17 @@ mod tests {
     fn what_waits_goes_into_one_transaction_and_a_bad_one_sinks_no_other() {
         let root = tempfile::tempdir().unwrap();
         let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
-        let options = Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None };
+        let options = Options {
+            retain: Duration::from_secs(86_400),
+            clock: Clock::System,
+            max_pages: None,
+            metrics: None,
+        };
         let mut thread = Thread {
             connection,
             depths: Arc::default(),
             maintenance: Maintenance::new(options),
+            metrics: None,
             _lock: File::open(root.path()).unwrap(),
         };
         let (requests, waiting) = sync_channel(WAITING);
