@@ -3,7 +3,8 @@
 use crate::cargo::Workspace;
 use anyhow::{Context as _, Result, bail};
 
-const BENCHES: &[(&str, &str)] = &[("gatepost", "store"), ("gatepost-tests", "abi")];
+const BENCHES: &[(&str, &str)] =
+    &[("gatepost", "store"), ("gatepost-tests", "abi"), ("gatepost-tests", "bulkhead")];
 
 /// Runs them one after the other: two at once would measure each other.
 pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
