@@ -242,8 +242,10 @@ impl Acceptor {
     }
 }
 
-/// Of the request's content: how it is written does not matter.
+/// Of the request's content: how it is written does not matter, nor in which order its members stand, which JSON leaves open.
 fn fingerprint(body: &Value) -> [u8; 32] {
+    let mut body = body.clone();
+    body.sort_all_objects();
     Sha256::digest(body.to_string()).into()
 }
 

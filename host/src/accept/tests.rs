@@ -199,3 +199,21 @@ async fn a_key_stands_for_its_first_request() {
     assert_ne!(acceptor.accept(&other, &web, &once).await.unwrap().message.id, first.id);
     assert_eq!(store.unfinished(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_order_of_members_makes_no_other_request() {
+    let (acceptor, store) = acceptor(10).await;
+    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let send = async |text: &str| {
+        let body = serde_json::from_str(text).unwrap();
+        acceptor.accept(&body, &Caller::default(), &once).await.map(|accepted| accepted.message.id)
+    };
+    let first =
+        send(r#"{"to": "a", "data": {"p": {"x": 1, "y": 2}, "q": 3}, "gateway": "clickatell"}"#).await;
+    let same = send(r#"{"gateway": "clickatell", "data": {"q": 3, "p": {"y": 2, "x": 1}}, "to": "a"}"#).await;
+    assert_eq!(same.unwrap(), first.unwrap());
+    // The order of a list does have a meaning.
+    let list = send(r#"{"to": "a", "data": {"p": [1, 2]}, "gateway": "clickatell"}"#).await;
+    assert!(matches!(list, Err(Refusal::KeyReused)), "{list:?}");
+    assert_eq!(store.unfinished(), 1);
+}
