@@ -38,12 +38,23 @@ const MEMBERS: [&str; 12] = [
 /// How far ahead a message may be sent.
 const LATEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// The gateways that a message may take.
-pub(super) struct Way {
-    /// The route that says so; `None` where the message names its gateway.
-    pub(super) route: Option<String>,
-    /// In order of preference, at least one.
-    pub(super) gateways: Vec<String>,
+/// Which way a message goes.
+pub(super) enum Way<'r> {
+    /// Through the gateway that it names.
+    Through(String),
+    /// Along a route.
+    Along(&'r Route),
+}
+
+impl Way<'_> {
+    /// Its gateways in order of preference, at least one, and the name of its route. Takes the route's turn: for a message that
+    /// is refused nobody's turn is over.
+    pub(super) fn take(self) -> (Vec<String>, Option<String>) {
+        match self {
+            Self::Through(gateway) => (vec![gateway], None),
+            Self::Along(route) => (route.order(), Some(route.name.clone())),
+        }
+    }
 }
 
 /// One field of a request that can't be taken.
@@ -156,15 +167,14 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The gateways that the message may take, in order of preference.
-    pub(super) fn way(
+    /// The way that the message names, or that fits it.
+    pub(super) fn way<'r>(
         &mut self,
         delivery: &Delivery,
-        routes: &Routes,
+        routes: &'r Routes,
         to: Option<&Recipient>,
         tag: Option<&str>,
-    ) -> Option<Way> {
-        let along = |route: &Route| Way { route: Some(route.name.clone()), gateways: route.order() };
+    ) -> Option<Way<'r>> {
         match (self.given("gateway"), self.given("route")) {
             (true, true) => {
                 self.error("route", "`gateway` and `route` exclude each other: name one of them");
@@ -172,7 +182,7 @@ impl<'a> Fields<'a> {
             }
             (false, true) => {
                 let name = self.string("route", "")?;
-                let found = routes.named(name).map(along);
+                let found = routes.named(name).map(Way::Along);
                 if found.is_none() {
                     let names = routes.all().iter().map(|route| route.name.as_str());
                     self.error("route", format!("there is no such route; {}", meant(name, names)));
@@ -180,8 +190,11 @@ impl<'a> Fields<'a> {
                 found
             }
             (false, false) => {
-                // Without a recipient no route can be told to fit; that it is missing is an error of its own.
-                let found = routes.fitting(to?.expose(), tag).map(along);
+                // Without a recipient, or with a tag that can't be taken, no route can be told to fit; those are errors of their own.
+                if self.errors.iter().any(|error| error.pointer == "/tag") {
+                    return None;
+                }
+                let found = routes.fitting(to?.expose(), tag).map(Way::Along);
                 if found.is_none() {
                     self.error("gateway", "is missing: no route fits the message, and there is no default route; name a gateway or a route");
                 }
@@ -190,7 +203,7 @@ impl<'a> Fields<'a> {
             (true, false) => {
                 let name = self.string("gateway", "")?;
                 if delivery.gateway(name).is_some() {
-                    return Some(Way { route: None, gateways: vec![name.to_owned()] });
+                    return Some(Way::Through(name.to_owned()));
                 }
                 self.error(
                     "gateway",

@@ -219,9 +219,10 @@ impl Acceptor {
         };
         let from_when = send_at.unwrap_or(now);
         let validity = Validity { from: from_when, own };
-        let gateway = self.delivery.first_usable(&way.gateways);
+        let (gateways, route) = way.take();
+        let gateway = self.delivery.first_usable(&gateways);
         let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
-        let longest = way.gateways.iter().filter_map(valid_for).max().unwrap_or_default();
+        let longest = gateways.iter().filter_map(valid_for).max().unwrap_or_default();
         Ok(NewMessage {
             id: MessageId::new(),
             to,
@@ -229,8 +230,8 @@ impl Acceptor {
             from,
             deadline: validity.deadline(valid_for(&gateway).unwrap_or(longest)),
             gateway,
-            plan: if way.route.is_some() { way.gateways } else { Vec::new() },
-            route: way.route,
+            plan: if route.is_some() { gateways } else { Vec::new() },
+            route,
             tag,
             priority,
             created_at: now,

@@ -184,6 +184,36 @@ async fn routes_are_taken_by_name_by_match_and_by_default() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_refused_takes_nobodys_turn() {
+    let store = Arc::new(MemoryStore::default());
+    let (clock, metrics) = (Clock::starting_at(NOON), Arc::new(Metrics::new().unwrap()));
+    let provider = || FakeProvider::new(|_| Box::pin(std::future::pending()));
+    let gateways = ["a", "b"].map(|name| Gateway::new(name, provider(), Limits::default()));
+    let delivery = Delivery::start(store.clone(), gateways.into(), clock, Arc::clone(&metrics));
+    let shared = config::Route {
+        name: "default".into(),
+        gateways: vec!["a".into(), "b".into()],
+        strategy: Strategy::RoundRobin,
+        matching: None,
+    };
+    let acceptor = Acceptor::new(store, delivery, Routes::new(vec![shared]), clock, 100, metrics);
+    let mut taken = String::new();
+    for _ in 0..4 {
+        let accept = async |body| acceptor.accept(&body, &Caller::default(), &Wishes::default()).await;
+        accept(json!({"to": "+1555", "text": ""})).await.unwrap_err();
+        taken += &accept(json!({"to": "+1555", "text": "x"})).await.unwrap().message.gateway;
+    }
+    assert_eq!(taken, "abab");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_cannot_be_taken_is_one_error() {
+    let errors = refused(json!({"to": "+1555", "text": "x", "tag": "a\nb"})).await;
+    assert_eq!(errors.len(), 1, "no route is missed for it: {errors:?}");
+    assert_eq!(errors[0].0, "/tag");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_stands_for_its_first_request() {
     let (acceptor, store) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
