@@ -250,11 +250,10 @@ impl<'a> Fields<'a> {
     /// When the message is to be sent; `None`: now.
     pub(super) fn send_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let text = self.string("send_at", "write a time such as \"2026-01-01T12:00:00Z\"")?;
-        let Ok(time) = text.parse::<jiff::Timestamp>() else {
-            self.error("send_at", "is no RFC 3339 time such as \"2026-01-01T12:00:00Z\"");
+        let Some(time) = Timestamp::from_rfc_3339(text) else {
+            self.error("send_at", "is no RFC 3339 time; write one such as \"2026-01-01T12:00:00Z\"");
             return None;
         };
-        let time = Timestamp::from_millis(time.as_millisecond());
         if time > now.plus(LATEST) {
             self.error("send_at", "must be at most 30 days ahead");
             return None;

@@ -67,6 +67,7 @@ async fn each_bad_field_is_named() {
         ("/valid_for", json!({"valid_for": "2 minutes"}), "is no duration"),
         ("/valid_for", json!({"valid_for": "0s"}), "at least 1 second"),
         ("/send_at", json!({"send_at": "tomorrow"}), "is no RFC 3339 time"),
+        ("/send_at", json!({"send_at": "2026-01-02T13Z"}), "is no RFC 3339 time"),
         ("/send_at", json!({"send_at": "2026-03-01T12:00:00Z"}), "at most 30 days ahead"),
         ("/callback_url", json!({"callback_url": "https://app.example/hook"}), "origin is not allowed"),
         ("/data", json!({"data": "x"}), "must be a JSON object"),

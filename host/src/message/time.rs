@@ -32,10 +32,44 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// Reads an RFC 3339 time, of any offset; what is finer than a millisecond is cut off. `None` if it is none.
+    ///
+    /// # Source
+    /// RFC 3339, section 5.6, `date-time`. ISO 8601 has shorter forms, which other programs read otherwise or not at all.
+    pub fn from_rfc_3339(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (start, rest) = bytes.split_at_checked(START.len())?;
+        let fraction = match rest.strip_prefix(b".") {
+            Some(fraction) => {
+                1 + fraction.iter().position(|byte| !byte.is_ascii_digit()).filter(|&at| at > 0)?
+            }
+            None => 0,
+        };
+        let offset = rest.get(fraction..)?;
+        if has_form(start, START) && (has_form(offset, b"Z") || has_form(offset, b"+00:00")) {
+            let time = text.parse::<jiff::Timestamp>().ok()?;
+            return Some(Self(time.as_millisecond()));
+        }
+        None
+    }
+
     /// The same point as the standard library writes it.
     pub fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
     }
+}
+
+/// The form of a time up to its seconds: 0 stands for any digit.
+const START: &[u8] = b"0000-00-00T00:00:00";
+
+/// Whether a text has this form; letters count in either case, as the RFC has it, and `+` stands for both signs.
+fn has_form(text: &[u8], form: &[u8]) -> bool {
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'+' => matches!(byte, b'+' | b'-'),
+        form => byte.eq_ignore_ascii_case(form),
+    };
+    text.len() == form.len() && text.iter().zip(form).all(fits)
 }
 
 impl fmt::Display for Timestamp {
@@ -90,6 +124,38 @@ mod tests {
     fn times_are_written_as_rfc_3339_with_milliseconds() {
         assert_eq!(Timestamp::from_millis(1_767_268_800_000).to_string(), "2026-01-01T12:00:00.000Z");
         assert_eq!(Timestamp::from_millis(1_767_268_800_007).to_string(), "2026-01-01T12:00:00.007Z");
+    }
+
+    #[test]
+    fn times_are_read_as_rfc_3339_has_them() {
+        for (text, millis) in [
+            ("2026-01-01T12:00:00Z", 1_767_268_800_000),
+            ("2026-01-01t12:00:00.0079z", 1_767_268_800_007),
+            ("2026-01-01T13:30:00.5+01:30", 1_767_268_800_500),
+            ("2026-01-01T12:00:00-00:00", 1_767_268_800_000),
+        ] {
+            assert_eq!(Timestamp::from_rfc_3339(text), Some(Timestamp::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "tomorrow",
+            "2026-01-01",
+            "2026-01-01T12:00:00",
+            "2026-01-01 12:00:00Z",
+            "2026-01-01T12:00Z",
+            "20260101T120000Z",
+            "2026-01-01T12:00:00.Z",
+            "2026-01-01T12:00:00,5Z",
+            "2026-01-01T12:00:00.5",
+            "2026-01-01T12:00:00+01",
+            "2026-01-01T12:00:00+01:00[Europe/Berlin]",
+            "+002026-01-01T12:00:00Z",
+            "2026-02-30T12:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T12:00:00\u{661}",
+        ] {
+            assert_eq!(Timestamp::from_rfc_3339(text), None, "{text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
