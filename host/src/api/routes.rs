@@ -53,6 +53,10 @@ pub(super) async fn explain(
     }
     let to = to.filter(|to| !to.is_empty());
     let to = to.ok_or_else(|| Problem::invalid_parameter("to", "is missing: whom is the message for?"))?;
+    if to.starts_with(' ') {
+        // A route for "+49" would not fit it, and nobody would see why.
+        return Err(Problem::invalid_parameter("to", "begins with a space; in a query write + as %2B"));
+    }
     let acceptor = &api.shared.acceptor;
     let route = acceptor.routes().fitting(&to, tag.as_deref()).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "no-such-route", "No route fits")

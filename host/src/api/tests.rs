@@ -376,6 +376,9 @@ async fn a_route_explains_itself() {
     for bad in ["", "?tag=x", "?to=", "?to=1&to=2", "?to=1&colour=red"] {
         assert_eq!(get(&format!("/v1/routes/explain{bad}")).await.0, 422, "{bad}");
     }
+    let (status, _, body) = get("/v1/routes/explain?to=+4917012").await;
+    assert_eq!(status, 422);
+    assert!(body["detail"].as_str().unwrap().contains("%2B"), "{body}");
     // Taken, failed over, and shown.
     let body = json!({ "to": "1234", "text": "x" });
     let (status, _, sent) = host.call(post("?wait=5").body(json_body(&body)).unwrap()).await;
@@ -384,4 +387,25 @@ async fn a_route_explains_itself() {
         (200, &"default".into(), &"quick".into())
     );
     assert_eq!(sent["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_route_fits_nothing_is_explained_and_nothing_taken() {
+    let host = Host::with_routes(vec![crate::config::Route {
+        name: "german".into(),
+        gateways: vec!["quick".into()],
+        strategy: crate::config::Strategy::Failover,
+        matching: Some(crate::config::Match { prefix: vec!["+49".into()], tag: Vec::new() }),
+    }])
+    .await;
+    let explain = request(Method::GET, "/v1/routes/explain?to=%2B1555").body(Body::empty()).unwrap();
+    let (status, headers, body) = host.call(explain).await;
+    assert_eq!((status.as_u16(), &body["type"]), (404, &"urn:gatepost:problem:no-such-route".into()));
+    assert_eq!(headers["content-type"], "application/problem+json");
+    let (status, _, body) =
+        host.call(post("").body(json_body(&json!({ "to": "+1555", "text": "x" }))).unwrap()).await;
+    assert_eq!((status.as_u16(), &body["errors"][0]["pointer"]), (422, &"/gateway".into()));
+    let (status, _, body) =
+        host.call(post("").body(json_body(&json!({ "to": "+49170", "text": "x" }))).unwrap()).await;
+    assert_eq!((status.as_u16(), &body["route"]), (202, &"german".into()));
 }
