@@ -165,12 +165,12 @@ pub async fn send_once(
     body: &serde_json::Value,
     wait: Duration,
 ) -> Result<Message, SendError> {
-    let wanted = body.get("gateway").and_then(serde_json::Value::as_str);
+    let routes = Routes::new(config.routes.clone());
+    let wanted = wanted(body, &routes);
     // The others are not needed, nor are their services to be contacted.
-    if config.gateways.iter().any(|gateway| Some(gateway.name.as_str()) == wanted) {
-        config.gateways.retain(|gateway| Some(gateway.name.as_str()) == wanted);
+    if config.gateways.iter().any(|gateway| wanted.contains(&gateway.name)) {
+        config.gateways.retain(|gateway| wanted.contains(&gateway.name));
     }
-    let routes = config.routes.clone();
     let prepared = tokio::task::spawn_blocking(move || {
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(copies)?;
@@ -182,7 +182,7 @@ pub async fn send_once(
     let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
     let metrics = Arc::new(Metrics::new().map_err(|error| start(StartError::Metrics(error)))?);
     let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
-    let acceptor = Acceptor::new(store, Arc::clone(&delivery), Routes::new(routes), clock, 1, metrics);
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), routes, clock, 1, metrics);
     let wishes = Wishes { wait: true, key: None };
     let accepted = acceptor.accept(body, &Caller::default(), &wishes).await.map_err(SendError::Refused)?;
     let id = accepted.message.id;
@@ -211,6 +211,17 @@ pub async fn send_once(
     tokio::time::timeout(wait, round_over).await.unwrap_or_default();
     delivery.drain(Duration::ZERO).await;
     Ok(last)
+}
+
+/// The gateways that a message may go through; none where it can't be told.
+fn wanted(body: &serde_json::Value, routes: &Routes) -> Vec<String> {
+    let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+    let route = match (text("gateway"), text("route")) {
+        (Some(gateway), _) => return vec![gateway.to_owned()],
+        (None, Some(name)) => routes.named(name),
+        (None, None) => text("to").and_then(|to| routes.fitting(to, text("tag"))),
+    };
+    route.map(|route| route.gateways().to_vec()).unwrap_or_default()
 }
 
 fn task_failed(error: tokio::task::JoinError) -> StartError {

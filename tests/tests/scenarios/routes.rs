@@ -96,6 +96,27 @@ fn routes_explain_themselves_on_the_command_line() {
     assert_eq!(answer.body["attempts"][0]["gateway"], "broken");
 }
 
+/// Like one that names its gateway, it must not contact what it does not need.
+#[test]
+fn a_message_without_server_starts_the_gateways_of_its_route_alone() {
+    let site = site();
+    // Its provider does not take it, so that no host would start with it.
+    site.configure(&format!("{}\n[gateways.wrong]\nprovider = \"script\"\n", site.configuration()));
+    let config = site.config();
+    let send = |arguments: &[&str]| {
+        let mut command = command::clean(&tree::binary());
+        command.args(["send", "--direct", "--to", TO, "--config"]).arg(&config).args(arguments);
+        command::run(&mut command, "")
+    };
+    for arguments in [&["--route", "german", "x"][..], &["--tag", "login", "x"], &["--route", "default", "x"]]
+    {
+        let sent = send(arguments);
+        assert_eq!(sent.code, Some(0), "{arguments:?} {sent:?}");
+        assert!(sent.stdout.contains("gateway=outbox"), "{arguments:?} {sent:?}");
+    }
+    assert_eq!(send(&["--gateway", "wrong", "x"]).code, Some(2));
+}
+
 #[test]
 fn a_message_waits_for_its_time_and_can_be_canceled() {
     let site = site();
