@@ -50,7 +50,11 @@ pub(super) fn run(arguments: &Routes) -> Ended {
         let request = server.request(Method::GET, segments, &query)?;
         let (status, answer) = server.call(request, "ask again").await?;
         if !status.is_success() {
-            return Err(server.refused("no answer", status, &answer));
+            let what = match arguments.what {
+                Some(What::Explain { .. }) => "not explained",
+                _ => "not listed",
+            };
+            return Err(server.refused(what, status, &answer));
         }
         if arguments.json {
             report::line(&answer);

@@ -126,6 +126,12 @@ impl Server {
             _ => "look at --server",
         };
         report::error(format!("{what}: {} answers {}: {reason}; {mend}", self.url, status.as_u16()));
+        let errors = answer.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        // A single one is the detail already.
+        for error in errors.iter().filter(|_| errors.len() > 1) {
+            let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+            report::error(format!("{}: {}", text("pointer").trim_start_matches('/'), text("detail")));
+        }
         if status.is_client_error() { Ended::Wrong } else { Ended::Failed }
     }
 

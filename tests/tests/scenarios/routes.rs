@@ -96,6 +96,27 @@ fn routes_explain_themselves_on_the_command_line() {
     assert_eq!(answer.body["attempts"][0]["gateway"], "broken");
 }
 
+#[test]
+fn the_command_line_sends_along_routes() {
+    let site = site();
+    let host = Host::start(&site);
+    let sent = talk(&host, &["send", "--to", TO, "--tag", "login", "by its match"]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let sent = talk(&host, &["send", "--to", "+1555", "--route", "german", "--json", "by its name"]);
+    let message: Value = serde_json::from_str(&sent.stdout).unwrap();
+    assert_eq!((&message["state"], &message["route"]), (&json!("sent"), &json!("german")));
+    assert!(site.outbox().contains("by its match") && site.outbox().contains("by its name"));
+
+    let refused = talk(&host, &["send", "--to", "", "--route", "germna", "--tag", "a\nb", "x"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    for words in
+        ["route: there is no such route; did you mean `german`?", "to: must not be empty", "tag: must"]
+    {
+        assert!(refused.stderr.contains(words), "{words} in {}", refused.stderr);
+    }
+    assert!(!site.outbox().contains('x'), "nothing of it went out");
+}
+
 /// Like one that names its gateway, it must not contact what it does not need.
 #[test]
 fn a_message_without_server_starts_the_gateways_of_its_route_alone() {
@@ -131,7 +152,12 @@ fn a_message_waits_for_its_time_and_can_be_canceled() {
     let again = talk(&host, &["messages", "cancel", &id]);
     assert_eq!(again.code, Some(2), "{again:?}");
     assert!(again.stderr.contains("it is canceled"), "{again:?}");
-    assert_eq!(site.outbox(), "");
+    let sent = host.send_and_wait("outbox", TO, "at once").id();
+    let late = host.client().delete(host.url(&format!("/v1/messages/{sent}")));
+    let late = client::send(late).unwrap();
+    late.problem(409);
+    assert!(late.body["detail"].as_str().unwrap().starts_with("it is sent"), "{late:?}");
+    assert!(!site.outbox().contains("later"));
 
     let soon = json!({ "to": TO, "text": "soon", "gateway": "outbox", "send_at": in_seconds(2) });
     let began = Instant::now();
