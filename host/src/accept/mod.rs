@@ -4,7 +4,7 @@ mod fields;
 
 use crate::{
     delivery::{Delivery, Ticket},
-    message::{Clock, Message, MessageId, NewMessage, Priority, Validity},
+    message::{Clock, Message, MessageId, NewMessage, Priority, State, Validity},
     route::Routes,
     store::{Canceled, Inserted, Once, Place, Store, StoreError},
     telemetry::metrics::Metrics,
@@ -58,6 +58,16 @@ pub enum Refusal {
     /// The host stops.
     #[error("the host is stopping")]
     Stopping,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Closed => Self::Stopping,
+            StoreError::Busy => Self::Overloaded { reason: error.to_string(), retry_after: DISK_RETRY },
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// An accepted message: on disk.
@@ -129,18 +139,27 @@ impl Acceptor {
         if self.delivery.is_stopping() {
             return Err(Refusal::Stopping);
         }
+        let once = wishes.key.as_ref().map(|key| Once {
+            api_key: caller.api_key.clone().unwrap_or_default(),
+            key: key.clone(),
+            fingerprint: fingerprint(body),
+            at: self.clock.now(),
+        });
+        // Before anything is looked at: what was accepted stays so, whatever has become of its gateway, and takes nobody's place.
+        if let Some(once) = &once {
+            match self.store.known(once).await {
+                Ok(None | Some(Inserted::Stored)) => {}
+                Ok(Some(Inserted::Known(ids))) => return self.known(&ids, wishes.wait).await,
+                Ok(Some(Inserted::Conflict)) => return Err(Refusal::KeyReused),
+                Err(error) => return Err(error.into()),
+            }
+        }
         let new = self.admit(body, caller, wishes.wait).map_err(Refusal::Invalid)?;
         if self.store.unfinished() >= self.max_queued {
             let reason =
                 format!("{} messages wait for delivery, as many as `max_queued` allows", self.max_queued);
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
         }
-        let once = wishes.key.as_ref().map(|key| Once {
-            api_key: caller.api_key.clone().unwrap_or_default(),
-            key: key.clone(),
-            fingerprint: fingerprint(body),
-            at: new.created_at,
-        });
         let message = Message::queued(&new);
         let (place, deadline) =
             (Place { priority: new.priority, due_at: new.due_at, id: new.id }, new.deadline);
@@ -154,7 +173,7 @@ impl Acceptor {
             if inserted == Inserted::Stored {
                 delivery.wake(&gateway, place, deadline);
             }
-            Ok(inserted)
+            Ok::<_, StoreError>(inserted)
         });
         match stored.await {
             Ok(Ok(Inserted::Stored)) => {
@@ -163,11 +182,8 @@ impl Acceptor {
             }
             Ok(Ok(Inserted::Known(ids))) => self.known(&ids, wishes.wait).await,
             Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
-            Ok(Err(StoreError::Closed)) | Err(_) => Err(Refusal::Stopping),
-            Ok(Err(error @ StoreError::Busy)) => {
-                Err(Refusal::Overloaded { reason: error.to_string(), retry_after: DISK_RETRY })
-            }
-            Ok(Err(error)) => Err(Refusal::Store(error)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Refusal::Stopping),
         }
     }
 
@@ -176,17 +192,25 @@ impl Acceptor {
         let gone = || Refusal::Store(StoreError::Damaged("a remembered request has no message".into()));
         let id = *ids.first().ok_or_else(gone)?;
         let ticket = wait.then(|| self.delivery.ticket(id));
-        let message = self.message(id).await.map_err(Refusal::Store)?.ok_or_else(gone)?;
+        let message = self.message(id).await?.ok_or_else(gone)?;
         let finished = ticket.filter(|_| !message.state.is_finished());
         Ok(Accepted { message, finished })
     }
 
-    /// Cancels a message that is `queued`.
+    /// Cancels a message that is `queued`; it becomes what it is then.
     ///
     /// # Errors
     /// The store can't do it.
-    pub async fn cancel(&self, id: MessageId) -> Result<Canceled, StoreError> {
-        self.delivery.cancel(id).await
+    pub async fn cancel(&self, message: &mut Message) -> Result<Canceled, StoreError> {
+        let canceled = self.delivery.cancel(message.id).await?;
+        if canceled == Canceled::Done {
+            match self.message(message.id).await {
+                Ok(Some(now)) => *message = now,
+                // That it is canceled is on disk: a store that can't be read is no reason to say otherwise.
+                _ => message.change(State::Canceled, self.clock.now(), None),
+            }
+        }
+        Ok(canceled)
     }
 
     /// A message as it stands now.

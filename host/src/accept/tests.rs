@@ -248,3 +248,21 @@ async fn the_order_of_members_makes_no_other_request() {
     assert!(matches!(list, Err(Refusal::KeyReused)), "{list:?}");
     assert_eq!(store.unfinished(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_answered_whatever_has_become_of_the_host() {
+    let (acceptor, store) = acceptor(1).await;
+    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
+    let first = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    // As many messages as there may be.
+    let again = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    assert_eq!(again.id, first.id);
+
+    // Another host, whose configuration has no such gateway any more.
+    let (clock, metrics) = (Clock::starting_at(NOON), Arc::new(Metrics::new().unwrap()));
+    let delivery = Delivery::start(store.clone(), Vec::new(), clock, Arc::clone(&metrics));
+    let acceptor = Acceptor::new(store, delivery, Routes::default(), clock, 10, metrics);
+    let again = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    assert_eq!(again.id, first.id);
+}

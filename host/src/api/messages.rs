@@ -124,13 +124,10 @@ pub(super) async fn cancel(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let identity = api.shared.access.identify(&headers)?;
-    let message = visible(&api, &identity, id, &uri).await?;
+    let mut message = visible(&api, &identity, id, &uri).await?;
     identity.must_cancel(&message)?;
-    match api.shared.acceptor.cancel(message.id).await? {
-        Canceled::Done => {
-            let now = api.shared.acceptor.message(message.id).await?;
-            Ok(json_response(StatusCode::OK, &now.unwrap_or(message)))
-        }
+    match api.shared.acceptor.cancel(&mut message).await? {
+        Canceled::Done => Ok(json_response(StatusCode::OK, &message)),
         Canceled::Refused(state) => {
             Err(Problem::new(StatusCode::CONFLICT, "not-queued", "The message can't be canceled")
                 .detail(format!("it is {state}: only a message that is queued can be canceled")))

@@ -376,7 +376,12 @@ fn once(api_key: &str, key: &str, request: u8, at: Timestamp) -> Option<Once> {
 async fn a_request_is_carried_out_once(store: &dyn Store) {
     let (first, other) = (new_message("one", "1"), new_message("one", "2"));
     let both = vec![first.clone(), other.clone()];
-    let carry = async |batch, once| store.insert(batch, once).await.unwrap();
+    let carry = async |batch, once: Option<Once>| {
+        let known = store.known(once.as_ref().unwrap()).await.unwrap();
+        let inserted = store.insert(batch, once).await.unwrap();
+        assert_eq!(known.unwrap_or(Inserted::Stored), inserted, "asking first says the same");
+        inserted
+    };
     assert_eq!(carry(both, once("app", "k", 1, NOON)).await, Inserted::Stored);
     let later = NOON.plus(Duration::from_secs(86_399));
     let again = || vec![new_message("one", "again")];

@@ -72,6 +72,16 @@ impl Entry {
 }
 
 impl Kept {
+    /// What came of the same request before.
+    fn known(&self, once: &Once) -> Option<Inserted> {
+        let known = self.requests.get(&(once.api_key.clone(), once.key.clone()))?;
+        if once.at.since(known.at) >= REMEMBERED {
+            return None;
+        }
+        let same = known.fingerprint == once.fingerprint;
+        Some(if same { Inserted::Known(known.ids.clone()) } else { Inserted::Conflict })
+    }
+
     /// The message, if it is where it is expected.
     fn at(&mut self, id: MessageId, from: &(String, Place)) -> Option<&mut Entry> {
         self.messages.get_mut(&id).filter(|entry| entry.waits.as_ref() == Some(from))
@@ -154,12 +164,11 @@ impl Store for MemoryStore {
             if batch.iter().any(|new| !ids.insert(new.id) || kept.messages.contains_key(&new.id)) {
                 return Err(StoreError::Damaged("a message of this id is there already".into()));
             }
-            if let Some(Once { api_key, key, fingerprint, at }) = once {
-                let known = kept.requests.get(&(api_key.clone(), key.clone()));
-                if let Some(known) = known.filter(|known| at.since(known.at) < REMEMBERED) {
-                    let same = known.fingerprint == fingerprint;
-                    return Ok(if same { Inserted::Known(known.ids.clone()) } else { Inserted::Conflict });
+            if let Some(once) = once {
+                if let Some(known) = kept.known(&once) {
+                    return Ok(known);
                 }
+                let Once { api_key, key, fingerprint, at } = once;
                 let ids = batch.iter().map(|new| new.id).collect();
                 kept.requests.insert((api_key, key), Remembered { fingerprint, at, ids });
             }
@@ -180,6 +189,10 @@ impl Store for MemoryStore {
             }
             Ok(Inserted::Stored)
         })
+    }
+
+    fn known(&self, once: &Once) -> BoxFuture<'_, Result<Option<Inserted>, StoreError>> {
+        self.open(|kept| Ok(kept.known(once)))
     }
 
     fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {

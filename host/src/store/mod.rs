@@ -192,6 +192,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Inserted, StoreError>>;
 
+    /// What came of the same request before: [`Inserted::Known`] or [`Inserted::Conflict`]; `None` if it is a new one, or forgotten. An
+    /// insert decides it again.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of reading.
+    fn known(&self, once: &Once) -> BoxFuture<'_, Result<Option<Inserted>, StoreError>>;
+
     /// Records the steps, all or none. Says of each whether it was taken: not if the message is not where the step takes it from.
     /// Resolves when it is on disk.
     ///

@@ -185,6 +185,10 @@ impl Store for Troubled {
         .boxed()
     }
 
+    fn known(&self, once: &Once) -> BoxFuture<'_, Result<Option<Inserted>, StoreError>> {
+        self.inner.known(once)
+    }
+
     fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
         async move {
             (self.before)().await?;

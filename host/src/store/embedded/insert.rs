@@ -15,10 +15,11 @@ pub(super) fn batch(
     batch: &[NewMessage],
     once: Option<&Once>,
 ) -> rusqlite::Result<Inserted> {
-    if let Some(once) = once
-        && let Some(known) = remember(connection, once, batch)?
-    {
-        return Ok(known);
+    if let Some(once) = once {
+        if let Some(known) = known(connection, once)? {
+            return Ok(known);
+        }
+        remember(connection, once, batch)?;
     }
     for message in batch {
         insert(connection, message)?;
@@ -26,12 +27,8 @@ pub(super) fn batch(
     Ok(Inserted::Stored)
 }
 
-/// What came of the same request before; else it is remembered from now on.
-fn remember(
-    connection: &Connection,
-    once: &Once,
-    batch: &[NewMessage],
-) -> rusqlite::Result<Option<Inserted>> {
+/// What came of the same request before.
+pub(super) fn known(connection: &Connection, once: &Once) -> rusqlite::Result<Option<Inserted>> {
     let forgotten =
         once.at.as_millis().saturating_sub(i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX));
     let known = connection
@@ -42,21 +39,20 @@ fn remember(
             Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Vec<u8>>(1)?))
         })
         .optional()?;
-    if let Some((fingerprint, ids)) = known {
+    Ok(known.map(|(fingerprint, ids)| {
         let ids = ids.chunks_exact(16).filter_map(|id| Some(MessageId::from_bytes(id.try_into().ok()?)));
-        return Ok(Some(if fingerprint == once.fingerprint {
-            Inserted::Known(ids.collect())
-        } else {
-            Inserted::Conflict
-        }));
-    }
+        if fingerprint == once.fingerprint { Inserted::Known(ids.collect()) } else { Inserted::Conflict }
+    }))
+}
+
+fn remember(connection: &Connection, once: &Once, batch: &[NewMessage]) -> rusqlite::Result<()> {
     let ids = batch.iter().flat_map(|new| *new.id.as_bytes()).collect::<Vec<_>>();
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO idempotency (api_key, key, fingerprint, at, ids) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![once.api_key, once.key, once.fingerprint, once.at.as_millis(), ids])?;
-    Ok(None)
+    Ok(())
 }
 
 fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()> {

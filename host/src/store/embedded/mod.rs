@@ -10,6 +10,7 @@ mod maintenance;
 mod reads;
 mod record;
 mod schema;
+mod secret;
 mod writer;
 
 use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError};
@@ -20,6 +21,7 @@ use crate::{
 use depths::Depths;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use reads::Readers;
+use secret::Secret;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -99,6 +101,7 @@ pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
     depths: Arc<Depths>,
+    secret: Secret,
 }
 
 impl EmbeddedStore {
@@ -111,6 +114,8 @@ impl EmbeddedStore {
     /// Why not, and how to mend it.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         let lock = folder::prepare(folder)?;
+        let secret =
+            Secret::of(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let path = folder.join("gatepost.db");
         let connection = schema::open(&path)?;
         let broken = |source| OpenError::Database { path: path.clone(), source };
@@ -120,7 +125,7 @@ impl EmbeddedStore {
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
         let writer = Writer::start(connection, lock, options, Arc::clone(&depths))
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths })
+        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths, secret })
     }
 
     fn write<'a, T: Send + 'a>(
@@ -157,7 +162,13 @@ impl Store for EmbeddedStore {
         batch: Vec<NewMessage>,
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Inserted, StoreError>> {
+        let once = once.map(|once| self.secret.keyed(once));
         self.write(|done| Request::Insert { batch, once, done })
+    }
+
+    fn known(&self, once: &Once) -> BoxFuture<'_, Result<Option<Inserted>, StoreError>> {
+        let once = self.secret.keyed(once.clone());
+        self.read(move |connection| insert::known(connection, &once))
     }
 
     fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {

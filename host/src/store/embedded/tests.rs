@@ -284,3 +284,30 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
     let events: i64 = connection.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
     assert_eq!(events, 2);
 }
+
+#[tokio::test]
+async fn what_is_remembered_of_a_request_can_not_be_guessed_from_the_database() {
+    let root = tempfile::tempdir().unwrap();
+    let once = crate::store::Once {
+        api_key: String::new(),
+        key: "order-1".into(),
+        fingerprint: *b"thirty-two bytes, made of a text",
+        at: NOON,
+    };
+    let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
+    let open = || EmbeddedStore::open(root.path(), options.clone()).unwrap();
+    let store = open();
+    let new = new_message("one", "hello");
+    assert_eq!(store.insert(vec![new.clone()], Some(once.clone())).await.unwrap(), Inserted::Stored);
+    assert!(!holds(&on_disk(root.path()), "thirty-two bytes, made of a text"));
+    store.close().await;
+    // The next start knows it all the same,
+    let store = open();
+    assert_eq!(store.known(&once).await.unwrap(), Some(Inserted::Known(vec![new.id])));
+    store.close().await;
+    // and one that has the database alone takes nothing for the same.
+    std::fs::remove_file(root.path().join("fingerprint.key")).unwrap();
+    assert_eq!(open().known(&once).await.unwrap(), Some(Inserted::Conflict));
+    let mode = std::fs::metadata(root.path().join("fingerprint.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
