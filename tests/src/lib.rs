@@ -8,6 +8,7 @@
 //! | `GATEPOST_TREE` | the staged tree to test; by default one is staged in the target folder |
 //! | `GATEPOST_SKIPPED` | file to which a test that can't run here appends its reason |
 //! | `GATEPOST_KILL_ROUNDS` | how often the host is killed and restarted; default 3 |
+//! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds; by default the clock chooses, and the seed is printed |
 
 #![allow(
@@ -23,13 +24,23 @@ pub mod database;
 pub mod eventually;
 pub mod fixtures;
 pub mod host;
+pub mod load;
 pub mod peers;
 pub mod site;
 pub mod skip;
 pub mod tree;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use client::Answer;
 pub use command::{Ended, gatepost};
 pub use eventually::eventually;
 pub use host::Host;
 pub use site::Site;
+
+/// The time so many seconds from now, as the API takes it.
+pub fn in_seconds(seconds: u64) -> String {
+    let time = SystemTime::now() + Duration::from_secs(seconds);
+    let millis = time.duration_since(UNIX_EPOCH).unwrap().as_millis();
+    gatepost::message::Timestamp::from_millis(i64::try_from(millis).unwrap()).to_string()
+}

@@ -53,6 +53,9 @@ enum Task {
         /// How often the host is killed and restarted.
         #[arg(long, default_value_t = suite::SOAK_KILL_ROUNDS)]
         rounds: u32,
+        /// How many messages wait where a backlog is looked at.
+        #[arg(long, default_value_t = suite::SOAK_BACKLOG)]
+        backlog: u64,
     },
     /// The benchmarks, with ratios measured in one run.
     Bench,
@@ -80,7 +83,7 @@ fn perform(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Docs { check } => docs::docs(&workspace, check),
-        Task::Soak { rounds } => suite::soak(&workspace, rounds),
+        Task::Soak { rounds, backlog } => suite::soak(&workspace, rounds, backlog),
         Task::Bench => bench::bench(&workspace),
     }
 }

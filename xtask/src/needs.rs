@@ -1,7 +1,9 @@
-//! What the tests need of the machine: looked for first, one line each; what Debian has is installed where that can be done.
+//! What the tests need of the machine: looked for first, one line each; what Debian has is installed where that can be done. Python's
+//! packages go into an environment of their own below the target folder.
 
+use crate::cargo::Workspace;
 use anyhow::{Context as _, Result, bail};
-use std::{env, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 /// A program that tests use.
 struct Need {
@@ -39,6 +41,10 @@ const NEEDS: &[Need] = &[
         remedy: Remedy::Debian("nginx"),
     },
     Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
+    Need { program: "mkfs.ext4", why: "makes a disk that gets full", remedy: Remedy::Debian("e2fsprogs") },
+    Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },
+    Need { program: "losetup", why: "finds it", remedy: Remedy::Debian("mount") },
+    Need { program: "blockdev", why: "lets it fail", remedy: Remedy::Debian("util-linux") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 
@@ -46,7 +52,12 @@ const NEEDS: &[Need] = &[
 ///
 /// # Errors
 /// Names everything that is missing and could not be installed, with its remedy.
-pub(crate) fn provide() -> Result<()> {
+pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
+    provide_programs()?;
+    provide_python(workspace)
+}
+
+fn provide_programs() -> Result<()> {
     let (mut packages, mut unmet) = (Vec::new(), Vec::new());
     for Need { program, why, remedy } in NEEDS {
         match (find(program), remedy) {
@@ -55,6 +66,12 @@ pub(crate) fn provide() -> Result<()> {
             (None, Remedy::Words(words)) => unmet.push(format!("no {program} ({why}): {words}")),
         }
     }
+    // Debian keeps this part of Python apart.
+    if find("python3").is_some() && !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
+    {
+        packages.push("python3-venv");
+    }
+    packages.dedup();
     if packages.is_empty() && unmet.is_empty() {
         println!("needed: all of it is there, nothing has to be installed");
         return Ok(());
@@ -68,6 +85,41 @@ pub(crate) fn provide() -> Result<()> {
         unmet.push(format!("not installed: {}; as root: {command}", packages.join(", ")));
     }
     bail!("{}", unmet.join("\n"))
+}
+
+/// Makes the environment with the packages of `tests/requirements.txt`, unless it is there. `tests/src/peers/python.rs` looks for it at the
+/// same place.
+fn provide_python(workspace: &Workspace) -> Result<()> {
+    let wanted = workspace.root.join("tests/requirements.txt");
+    let (folder, installed) =
+        (workspace.target.join("peers/python"), workspace.target.join("peers/python/requirements.txt"));
+    let wanted = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+        println!("needed: Python's packages of tests/requirements.txt: {}", folder.display());
+        return Ok(());
+    }
+    println!(
+        "needed: Python's packages of tests/requirements.txt: installing them into {}",
+        folder.display()
+    );
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run(pip.arg(workspace.root.join("tests/requirements.txt")))?;
+    fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot run {shown}"))?;
+    if !status.success() {
+        bail!("{shown} failed");
+    }
+    Ok(())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// Where a program is: Debian keeps servers out of a user's PATH.

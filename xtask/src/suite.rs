@@ -16,10 +16,14 @@ use std::{
 /// How often `soak` kills the host.
 pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
 
+/// How many messages wait in `soak`.
+pub(crate) const SOAK_BACKLOG: u64 = 1_000_000;
+
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 const TREE: &str = "GATEPOST_TREE";
 const SKIPPED: &str = "GATEPOST_SKIPPED";
 const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
+const BACKLOG: &str = "GATEPOST_BACKLOG";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -28,15 +32,15 @@ const PERMITTED: &str = "permitted: ";
 
 /// Runs every test.
 pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    needs::provide()?;
+    needs::provide(workspace)?;
     let mut suite = Suite::prepare(workspace, Profile::Dev, "e2e")?;
     suite.run("all tests", &["--workspace"], filter)?;
     suite.close()
 }
 
 /// Runs the long versions on a release build.
-pub(crate) fn soak(workspace: &Workspace, rounds: u32) -> Result<()> {
-    needs::provide()?;
+pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<()> {
+    needs::provide(workspace)?;
     let mut suite = Suite::prepare(workspace, Profile::Release, "soak")?;
     suite.environment.push((KILL_ROUNDS, rounds.to_string().into()));
     suite.run(
@@ -44,6 +48,8 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32) -> Result<()> {
         &["--package", "gatepost-tests", "--test", "durability", "--", "--nocapture"],
         None,
     )?;
+    suite.environment.push((BACKLOG, backlog.to_string().into()));
+    suite.run("backlog", &["--package", "gatepost-tests", "--test", "backlog", "--", "--nocapture"], None)?;
     suite.close()
 }
 

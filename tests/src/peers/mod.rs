@@ -1,9 +1,11 @@
 //! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
 
 pub mod certificates;
+pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
 pub mod process;
+pub mod python;
 pub mod proxy;
 
 use std::net::TcpListener;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// A running nginx.
 #[derive(Debug)]
 pub struct Nginx {
-    _process: Process,
+    process: Option<Process>,
     folder: TempDir,
     port: u16,
     is_tls: bool,
@@ -88,19 +88,28 @@ impl Nginx {
         let folder = TempDir::new().unwrap();
         let port = free_port();
         let configuration = configuration(folder.path(), port, tls, locations);
-        let file = folder.path().join("nginx.conf");
-        fs::write(&file, configuration).unwrap();
+        fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
+        let mut nginx = Self { process: None, folder, port, is_tls: tls.server.is_some() };
+        nginx.start_again();
+        nginx
+    }
+
+    /// Kills it: its connections break, and nobody listens any more.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// After a kill, on the same port.
+    pub fn start_again(&mut self) {
+        let folder = self.folder.path();
+        // What a killed one leaves behind.
+        drop(fs::remove_file(folder.join("answers.sock")));
         let mut command = program("nginx");
-        command
-            .arg("-p")
-            .arg(folder.path())
-            .arg("-c")
-            .arg(&file)
-            .arg("-e")
-            .arg(folder.path().join("error.log"));
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let process = Process::start(&mut command, address, &folder.path().join("output.txt"));
-        Self { _process: process, folder, port, is_tls: tls.server.is_some() }
+        command.arg("-p").arg(folder);
+        command.arg("-c").arg(folder.join("nginx.conf"));
+        command.arg("-e").arg(folder.join("error.log"));
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        self.process = Some(Process::start(&mut command, address, &folder.join("output.txt")));
     }
 
     /// Its address without a path.

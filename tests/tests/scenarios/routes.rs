@@ -1,6 +1,6 @@
 //! Routes: failover at once, explained beforehand, one history of attempts; messages that wait, are canceled, are sent once.
 
-use gatepost_tests::{Ended, Host, Site, client, command, tree};
+use gatepost_tests::{Ended, Host, Site, client, command, in_seconds, tree};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -215,12 +215,6 @@ fn what_was_queued_before_a_gateway_went_goes_on_without_it() {
     let host = Host::start(&site);
     let message = host.until_state(&id, "sent");
     assert_eq!(message["gateway"], "outbox");
-}
-
-fn in_seconds(seconds: u64) -> String {
-    let time = std::time::SystemTime::now() + Duration::from_secs(seconds);
-    let millis = time.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    gatepost::message::Timestamp::from_millis(i64::try_from(millis).unwrap()).to_string()
 }
 
 fn states(message: &Value) -> Vec<&str> {

@@ -1,7 +1,7 @@
 //! A message is accepted: five rows, and one for a request that is to be carried out once.
 
 use crate::{
-    message::{MessageId, NewMessage, State},
+    message::{Content, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity},
     store::{Inserted, Once},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -101,6 +101,28 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
         params![message.gateway, priority, due_at, id, message.deadline.as_millis(), plan.is_some()],
     )?;
     event(connection, id, created_at, State::Queued)
+}
+
+/// A message like any other, to see whether one could be stored.
+pub(super) fn probe() -> NewMessage {
+    let now = Timestamp::from_millis(0);
+    NewMessage {
+        id: MessageId::new(),
+        to: Recipient::new(String::new()),
+        content: Content::default(),
+        from: None,
+        gateway: String::new(),
+        route: None,
+        plan: Vec::new(),
+        tag: None,
+        priority: Priority::Normal,
+        created_at: now,
+        due_at: now,
+        validity: Validity { from: now, own: None },
+        expires_at: now,
+        deadline: now,
+        api_key: None,
+    }
 }
 
 /// Puts a change of state down.

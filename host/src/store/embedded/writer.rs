@@ -255,6 +255,10 @@ impl Change {
                 Reply::Canceled(canceled)
             }
             Request::Prove { .. } => {
+                // What an accept does, and nothing is left of it: the same pages are looked at and changed.
+                transaction.execute_batch("SAVEPOINT proof")?;
+                insert::batch(transaction, &[insert::probe()], None)?;
+                transaction.execute_batch("ROLLBACK TO proof; RELEASE proof")?;
                 // Another value each time: a page that does not change would not be written.
                 transaction
                     .prepare_cached(

@@ -1,0 +1,133 @@
+//! Load: connections that are kept, each with one request at a time. reqwest would cost more than the host that is looked at.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// A connection to the host.
+#[derive(Debug)]
+pub struct Connection {
+    address: SocketAddr,
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(90)))?;
+        Ok(Self { address, stream: BufReader::new(stream) })
+    }
+
+    /// POSTs JSON; status and body of the answer.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn post(&mut self, path: &str, body: &str) -> io::Result<(u16, String)> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| broken("no status"))?;
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line)?;
+            match line.trim_end().split_once(':') {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse().map_err(|_| broken("no length"))?;
+                }
+                Some(_) => {}
+                None if line.trim_end().is_empty() => break,
+                None => return Err(broken("no header")),
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        String::from_utf8(body).map_err(|_| broken("no UTF-8")).map(|body| (status, body))
+    }
+}
+
+/// Clients that POST until they are ended.
+#[derive(Debug)]
+pub struct Load {
+    over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<Sent>>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// Id and text of what was accepted.
+    pub accepted: Vec<(String, String)>,
+    /// How many answers had which status.
+    pub statuses: BTreeMap<u16, usize>,
+}
+
+impl Load {
+    /// So many clients POST messages with texts of their own, made by `text` of the client and its count, in bodies made by `body`.
+    pub fn start(
+        address: SocketAddr,
+        clients: u32,
+        text: impl Fn(u32, u32) -> String + Send + Clone + 'static,
+        body: impl Fn(u32, &str) -> String + Send + Clone + 'static,
+    ) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let client = |client| {
+            let (over, text, body) = (Arc::clone(&over), text.clone(), body.clone());
+            thread::spawn(move || {
+                let mut sent = Sent::default();
+                let mut connection = Connection::open(address).unwrap();
+                for number in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let text = text(client, number);
+                    let Ok((status, answer)) = connection.post("/v1/messages", &body(client, &text)) else {
+                        break;
+                    };
+                    *sent.statuses.entry(status).or_default() += 1;
+                    if status == 202 {
+                        let id = answer.split('"').nth(3).unwrap().to_owned();
+                        sent.accepted.push((id, text));
+                    }
+                }
+                sent
+            })
+        };
+        let clients = (0..clients).map(client).collect();
+        Self { over, clients }
+    }
+
+    /// Ends it.
+    pub fn end(self) -> Sent {
+        self.over.store(true, Ordering::Relaxed);
+        let mut all = Sent::default();
+        for client in self.clients {
+            let sent = client.join().unwrap();
+            all.accepted.extend(sent.accepted);
+            for (status, count) in sent.statuses {
+                *all.statuses.entry(status).or_default() += count;
+            }
+        }
+        all
+    }
+}
