@@ -45,7 +45,8 @@ fn new_message() -> NewMessage {
         validity: Validity { from: now, own: None },
         expires_at: now.plus(Duration::from_secs(600)),
         deadline: now.plus(Duration::from_secs(600)),
-        api_key: None,
+        api_key: Some("app".into()),
+        callback_url: None,
     }
 }
 
@@ -54,7 +55,8 @@ fn sent(place: Place) -> Step {
     let outcome = Outcome::accepted(vec!["0123456789abcdef".into()], 1);
     let attempt = Attempt { gateway: "bench".into(), started_at: now, ended_at: now, outcome };
     let next = Next::Finished { state: State::Sent, reason: None };
-    Step { id: place.id, from: ("bench".into(), place), attempt: Some(attempt), at: now, next }
+    let from = ("bench".into(), place);
+    Step { id: place.id, from, attempt: Some(attempt), at: now, next, callback_url: None }
 }
 
 /// Calls a second: each appends `batch` payloads and makes them durable.

@@ -263,6 +263,7 @@ impl Acceptor {
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
+            callback_url: None,
         })
     }
 }

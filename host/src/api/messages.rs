@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accept::{Accepted, Wishes},
-    message::{Attempt, Message, State},
+    message::{Attempt, Message, State, as_json},
     store::Canceled,
 };
 use axum::{
@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http_body_util::BodyExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 /// The largest body.
@@ -223,40 +223,4 @@ fn too_large() -> Problem {
 
 fn json_response(status: StatusCode, message: &Message) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], as_json(message).to_string()).into_response()
-}
-
-/// A message as the API shows it: everything but what it says.
-pub fn as_json(message: &Message) -> Value {
-    let attempts = message.attempts.iter().map(|attempt| {
-        json!({
-            "gateway": attempt.gateway,
-            "started_at": attempt.started_at.to_string(),
-            "ended_at": attempt.ended_at.to_string(),
-            "outcome": attempt.outcome.kind.as_str(),
-            "code": attempt.outcome.code,
-            "detail": attempt.outcome.detail,
-        })
-    });
-    let events = message
-        .events
-        .iter()
-        .map(|event| json!({ "at": event.at.to_string(), "state": event.state.as_str() }));
-    json!({
-        "id": message.id.to_string(),
-        "state": message.state.as_str(),
-        "reason": message.reason.map(|reason| reason.as_str()),
-        "to": message.to.expose(),
-        "from": message.from,
-        "gateway": message.gateway,
-        "route": message.route,
-        "tag": message.tag,
-        "priority": message.priority.as_str(),
-        "parts": message.parts,
-        "provider_ids": message.provider_ids,
-        "created_at": message.created_at.to_string(),
-        "updated_at": message.updated_at.to_string(),
-        "expires_at": message.expires_at.to_string(),
-        "attempts": attempts.collect::<Vec<_>>(),
-        "events": events.collect::<Vec<_>>(),
-    })
 }

@@ -20,7 +20,6 @@ use axum::{
     routing::{get, post},
 };
 use health::Readiness;
-pub use messages::as_json;
 use problem::Problem;
 pub use serve::serve;
 use std::{sync::Arc, time::Duration};

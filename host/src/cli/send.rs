@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     accept::Refusal,
-    api,
     app::{self, SendError},
+    message,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
@@ -165,7 +165,7 @@ async fn directly(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
     let config = installation::load(&arguments.config)?;
     let wait = Duration::from_secs(arguments.wait);
     match app::send_once(config, installation::provider_dirs(), body, wait).await {
-        Ok(message) => Ok(outcome(arguments, &api::as_json(&message))),
+        Ok(message) => Ok(outcome(arguments, &message::as_json(&message))),
         Err(SendError::Start(error)) => Err(start_error(&error)),
         Err(SendError::Refused(Refusal::Invalid(errors))) => {
             for error in errors {

@@ -180,5 +180,6 @@ pub(super) fn interrupted(ready: &Ready, marked_at: Timestamp, now: Timestamp) -
         attempt: Some(attempt),
         at: now,
         next: Next::Finished { state: State::Failed, reason: Some(OutcomeKind::Uncertain) },
+        callback_url: ready.callback_url.clone(),
     }
 }

@@ -58,7 +58,8 @@ pub(super) async fn deliver(
     let next = shared.decide(|world| decide::after(&ready, &outcome, world));
     let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
     let from = (ready.gateway.clone(), ready.place);
-    let step = Step { id, from, attempt: Some(attempt), at: ended_at, next };
+    let callback_url = ready.callback_url.clone();
+    let step = Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url };
     let recorded = record::step(&shared, &step).await;
     drop(sending);
     if let Ok(true) = recorded {
@@ -90,6 +91,7 @@ pub(super) fn lapsed(ready: &Ready, shared: &Shared) -> Step {
             attempt: None,
             at: now,
             next: shared.decide(|world| decide::lapsed(ready, world)),
+            callback_url: ready.callback_url.clone(),
         },
     }
 }

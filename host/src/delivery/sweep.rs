@@ -29,7 +29,8 @@ pub(super) async fn queue(
                 None => {
                     let next = shared.decide(|world| decide(&ready, world))?;
                     let from = (ready.gateway.clone(), ready.place);
-                    Step { id: ready.place.id, from, attempt: None, at, next }
+                    let callback_url = ready.callback_url.clone();
+                    Step { id: ready.place.id, from, attempt: None, at, next, callback_url }
                 }
             };
             Some((ready, step))

@@ -3,15 +3,19 @@
 //! Everything else may use this; it uses nothing.
 
 mod id;
+mod json;
 mod masked;
 mod progress;
+mod receipt;
 mod record;
 mod state;
 mod time;
 
 pub use id::{InvalidId, MessageId};
+pub use json::as_json;
 pub use masked::{Recipient, Text};
 pub use progress::{Progress, Tried};
+pub use receipt::{PartReceipt, Receipt};
 pub use record::{Attempt, Content, Event, Message, NewMessage, Validity};
-pub use state::{Outcome, OutcomeKind, Priority, State};
+pub use state::{Outcome, OutcomeKind, Priority, ReceiptStatus, State};
 pub use time::{Clock, Timestamp};

@@ -1,6 +1,6 @@
 //! A message as it is accepted, and as it is kept.
 
-use super::{MessageId, Outcome, Priority, Recipient, State, Text, Timestamp};
+use super::{MessageId, Outcome, PartReceipt, Priority, Recipient, State, Text, Timestamp};
 use std::time::Duration;
 
 /// What a message carries. Erased from the store as soon as it is finished.
@@ -80,6 +80,8 @@ pub struct NewMessage {
     pub deadline: Timestamp,
     /// Name of the API key that it came with; `None` where the host has no keys.
     pub api_key: Option<String>,
+    /// Where its changes of state are told, from `sent` on.
+    pub callback_url: Option<String>,
 }
 
 /// One submission of a message to one gateway.
@@ -129,6 +131,8 @@ pub struct Message {
     pub expires_at: Timestamp,
     /// Name of the API key that it came with.
     pub api_key: Option<String>,
+    /// Where its changes of state are told, from `sent` on.
+    pub callback_url: Option<String>,
     /// Where it stands.
     pub state: State,
     /// Why it failed: the last attempt's outcome. Only with [`State::Failed`].
@@ -141,6 +145,8 @@ pub struct Message {
     pub attempts: Vec<Attempt>,
     /// Its changes of state, oldest first; the first is `queued`.
     pub events: Vec<Event>,
+    /// What the service said later of its parts: the last word on each, in the order in which those came.
+    pub receipts: Vec<PartReceipt>,
 }
 
 impl Message {
@@ -158,12 +164,14 @@ impl Message {
             updated_at: new.created_at,
             expires_at: new.expires_at,
             api_key: new.api_key.clone(),
+            callback_url: new.callback_url.clone(),
             state: State::Queued,
             reason: None,
             parts: 0,
             provider_ids: Vec::new(),
             attempts: Vec::new(),
             events: vec![Event { at: new.created_at, state: State::Queued }],
+            receipts: Vec::new(),
         }
     }
 

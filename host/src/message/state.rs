@@ -87,6 +87,18 @@ words! {
 }
 
 words! {
+    /// What became of a part that a service took.
+    ReceiptStatus {
+        /// Still on its way.
+        Pending = 0 "pending",
+        /// It arrived.
+        Delivered = 1 "delivered",
+        /// It will not arrive.
+        Undelivered = 2 "undelivered",
+    }
+}
+
+words! {
     /// What an attempt came to, in one word.
     OutcomeKind {
         /// The provider took it.

@@ -27,6 +27,7 @@ pub fn new_message(gateway: &str, text: &str) -> NewMessage {
         expires_at: NOON.plus(Duration::from_secs(600)),
         deadline: NOON.plus(Duration::from_secs(600)),
         api_key: Some("app".into()),
+        callback_url: None,
     }
 }
 
@@ -43,7 +44,9 @@ pub fn sent(new: &NewMessage) -> Step {
         Outcome { code: Some("200".into()), ..Outcome::accepted(vec!["a\"1".into(), "b".into()], 2) };
     let attempt = Attempt { gateway: new.gateway.clone(), started_at, ended_at, outcome };
     let next = Next::Finished { state: State::Sent, reason: None };
-    Step { id: new.id, from: (new.gateway.clone(), place(new)), attempt: Some(attempt), at: ended_at, next }
+    let from = (new.gateway.clone(), place(new));
+    let callback_url = new.callback_url.clone();
+    Step { id: new.id, from, attempt: Some(attempt), at: ended_at, next, callback_url }
 }
 
 /// The record of a submission of `new` that came to `kind`, after which it waits for `gateway`.

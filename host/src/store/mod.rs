@@ -6,14 +6,20 @@
 #[cfg(test)]
 pub mod conformance;
 pub mod embedded;
+mod history;
 pub mod memory;
+mod receipts;
+mod webhooks;
 
 use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, OutcomeKind, Priority, Progress, Recipient, State,
     Timestamp, Validity,
 };
 use futures_util::future::BoxFuture;
+pub use history::History;
+pub use receipts::Receipts;
 use std::fmt;
+pub use webhooks::Webhooks;
 
 /// A message's place in its gateway's queue: the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +63,8 @@ pub struct Ready {
     pub deadline: Timestamp,
     /// How many attempts it has behind it.
     pub attempts: u32,
+    /// Where its changes of state are told, from `sent` on.
+    pub callback_url: Option<String>,
     /// When a submission began that was marked on disk ([`Store::mark`]) and whose outcome is not known.
     pub marked_at: Option<Timestamp>,
 }
@@ -93,6 +101,8 @@ pub struct Step {
     pub at: Timestamp,
     /// What becomes of it.
     pub next: Next,
+    /// Where its end is to be told: [`Ready::callback_url`].
+    pub callback_url: Option<String>,
 }
 
 /// What becomes of a message.
@@ -180,7 +190,7 @@ pub enum StoreError {
 ///
 /// # Cancellation
 /// A future that is dropped may have done its work or not, never half of it.
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: History + Receipts + Webhooks + fmt::Debug + Send + Sync + 'static {
     /// Stores the batch, all or none: each message as `queued` in its gateway's queue, with its event; with `once`, unless
     /// that request was there before. Resolves when it is on disk.
     ///

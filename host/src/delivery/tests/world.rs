@@ -9,7 +9,8 @@ use crate::{
     },
     plugin::Handle,
     store::{
-        Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError, memory::MemoryStore,
+        Canceled, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Step, Store, StoreError,
+        Webhooks, memory::MemoryStore,
     },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -112,6 +113,7 @@ impl<S: Store> Host<S> {
             due_at: from,
             validity,
             api_key: None,
+            callback_url: None,
         }
     }
 
@@ -171,6 +173,12 @@ impl fmt::Debug for Troubled {
         f.debug_struct("Troubled").finish_non_exhaustive()
     }
 }
+
+impl History for Troubled {}
+
+impl Receipts for Troubled {}
+
+impl Webhooks for Troubled {}
 
 impl Store for Troubled {
     fn insert(

@@ -64,8 +64,8 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(values);
     run(
         "INSERT INTO message (id, recipient, sender, gateway, tag, priority, created_at, expires_at, api_key,
-                              route, plan, valid_from, own_validity)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                              route, plan, valid_from, own_validity, callback_url)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             id,
             message.to.expose(),
@@ -80,6 +80,7 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
             plan,
             message.validity.from.as_millis(),
             own,
+            message.callback_url,
         ],
     )?;
     let content = &message.content;
@@ -122,6 +123,7 @@ pub(super) fn probe() -> NewMessage {
         expires_at: now,
         deadline: now,
         api_key: None,
+        callback_url: None,
     }
 }
 

@@ -5,12 +5,15 @@
 
 mod depths;
 mod folder;
+mod history;
 mod insert;
 mod maintenance;
 mod reads;
+mod receipts;
 mod record;
 mod schema;
 mod secret;
+mod webhooks;
 mod writer;
 
 use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError};

@@ -70,7 +70,7 @@ pub(super) fn depths(connection: &Connection) -> rusqlite::Result<HashMap<String
 /// walked over.
 pub(super) const READY: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
            (SELECT count(*) FROM attempt a WHERE a.id = r.id), c.text, c.title, c.data
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id JOIN content c ON c.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 AND r.due_at <= ?3
@@ -83,7 +83,7 @@ pub(super) const NEXT_DUE: &str = "
 /// Along the index of these alone: the key would lead past all the others.
 pub(super) const PLANNED: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
            (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
     FROM ready r INDEXED BY ready_routed JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.routed = 1 AND r.gateway = ?1 AND (r.priority, r.due_at, r.id) > (?2, ?3, ?4)
@@ -92,7 +92,7 @@ pub(super) const PLANNED: &str = "
 
 pub(super) const OVERDUE: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at,
+           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
            (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.deadline <= ?1
@@ -221,11 +221,12 @@ fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
             })?,
         },
         marked_at: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_millis),
-        attempts: row.get(16)?,
+        callback_url: row.get(16)?,
+        attempts: row.get(17)?,
         content: Content {
-            text: Text::new(row.get::<_, String>(17)?),
-            title: row.get::<_, Option<String>>(18)?.map(Text::new),
-            data: row.get::<_, Option<String>>(19)?.map(Text::new),
+            text: Text::new(row.get::<_, String>(18)?),
+            title: row.get::<_, Option<String>>(19)?.map(Text::new),
+            data: row.get::<_, Option<String>>(20)?.map(Text::new),
         },
     })
 }
@@ -236,7 +237,7 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
     let found = snapshot
         .prepare_cached(
             "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
-                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route
+                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url
              FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
@@ -251,6 +252,7 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
                 created_at: time(row, 5)?,
                 expires_at: time(row, 6)?,
                 api_key: row.get(7)?,
+                callback_url: row.get(14)?,
                 state: word(row, 8, State::from_number)?,
                 updated_at: time(row, 9)?,
                 reason: match row.get::<_, Option<u8>>(10)? {
@@ -261,6 +263,7 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
                 provider_ids: ids(row, 12)?,
                 attempts: Vec::new(),
                 events: Vec::new(),
+                receipts: Vec::new(),
             })
         })
         .optional()?;

@@ -104,6 +104,63 @@ pub(super) const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (api_key, key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_at ON idempotency (at);
+", "
+    -- Lists, each by an index whose entries are in the order of ids, which is that of acceptance.
+    CREATE INDEX message_recipient ON message (recipient);
+    CREATE INDEX message_tag ON message (tag) WHERE tag IS NOT NULL;
+    CREATE INDEX message_api_key ON message (api_key) WHERE api_key IS NOT NULL;
+    CREATE INDEX state_gateway ON state (gateway);
+    CREATE INDEX state_state ON state (state);
+
+    -- The parts that services took, by the ids that they gave them. What is said of a part for good stays so.
+    CREATE TABLE part (
+        gateway TEXT NOT NULL,
+        provider_id TEXT NOT NULL,
+        id BLOB NOT NULL,
+        started_at INTEGER NOT NULL,
+        status INTEGER NOT NULL DEFAULT 0,
+        code TEXT,
+        detail TEXT,
+        at INTEGER,
+        PRIMARY KEY (gateway, provider_id, id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at)
+        SELECT s.gateway, j.value, s.id, s.updated_at FROM state s, json_each(s.provider_ids) j WHERE s.state = 2;
+
+    -- Receipts that belong to no message, or came before it was known which ids it got; and all spellings of their ids.
+    CREATE TABLE receipt (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        gateway TEXT NOT NULL,
+        provider_id TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        code TEXT,
+        detail TEXT,
+        at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX receipt_gateway ON receipt (gateway);
+    CREATE TABLE receipt_spelling (
+        gateway TEXT NOT NULL,
+        spelling TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (gateway, spelling, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What is to be told to others: a message's change to this state, or an inbound message (payload, JSON; erased with the row).
+    ALTER TABLE message ADD COLUMN callback_url TEXT;
+    CREATE TABLE webhook (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL,
+        url TEXT NOT NULL,
+        webhook_id TEXT NOT NULL,
+        message BLOB,
+        state INTEGER,
+        payload TEXT,
+        at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX webhook_due ON webhook (origin, due_at, seq);
+    CREATE INDEX webhook_message ON webhook (message, seq) WHERE message IS NOT NULL;
 "];
 
 /// Opens the database for writing and brings it to the latest version.

@@ -1,6 +1,10 @@
 //! A store in memory, for a message that is delivered without a server, and for simulations: its futures are ready at once and it
 //! has no threads, so that a paused clock does not run ahead of it. It keeps every promise of [`Store`] but the disk's.
 
+mod history;
+mod receipts;
+mod webhooks;
+
 use super::{Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Step, Store, StoreError};
 use crate::message::{Content, Message, MessageId, NewMessage, Progress, State, Timestamp, Validity};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -66,6 +70,7 @@ impl Entry {
             expires_at: self.message.expires_at,
             deadline: self.deadline,
             attempts: u32::try_from(self.message.attempts.len()).unwrap_or(u32::MAX),
+            callback_url: self.message.callback_url.clone(),
             marked_at: self.marked_at,
         }
     }
@@ -101,7 +106,7 @@ impl Kept {
     }
 
     fn step(&mut self, step: Step) -> bool {
-        let Step { id, from, attempt, at, next } = step;
+        let Step { id, from, attempt, at, next, callback_url: _ } = step;
         let Some(entry) = self.at(id, &from) else { return false };
         if let Some(attempt) = attempt {
             entry.message.attempted(attempt);

@@ -1,0 +1,6 @@
+//! What became of messages: lists of them, and the stream of their changes.
+
+use super::MemoryStore;
+use crate::store::History;
+
+impl History for MemoryStore {}
