@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read as _,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -46,6 +47,36 @@ pub fn integrity_of_copy(data: &Path) -> String {
     }
     let database = Connection::open(file(copy.path())).unwrap();
     database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()
+}
+
+/// Writes nonsense over the first page of this table, in the database and in its write-ahead log, while a host may have it open; then a
+/// commit of another's lets the host forget what it has in memory.
+pub fn damage(data: &Path, table: &str) {
+    const PAGE: usize = 4096;
+    let path = file(data);
+    let other = Connection::open(&path).unwrap();
+    other.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let size: u32 = other.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    assert_eq!(size as usize, PAGE);
+    let root: u32 = other
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [table], |row| row.get(0))
+        .unwrap();
+    let nonsense = [0xa5; PAGE];
+    let write = |path: &Path, at: usize| {
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all_at(&nonsense, at as u64).unwrap();
+    };
+    write(&path, (root as usize - 1) * PAGE);
+    // The format of the log: a header of 32 bytes, then frames, each with a header of 24 bytes that begins with the page's number.
+    let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap().to_str().unwrap()));
+    let bytes = fs::read(&log).unwrap();
+    for (number, frame) in bytes.get(32..).unwrap_or_default().chunks_exact(24 + PAGE).enumerate() {
+        if frame[..4] == root.to_be_bytes() {
+            write(&log, 32 + number * (24 + PAGE) + 24);
+        }
+    }
+    let version: i64 = other.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    other.pragma_update(None, "user_version", version).unwrap();
 }
 
 /// Whether `needle` stands anywhere in the files of the data folder.

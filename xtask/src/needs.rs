@@ -43,8 +43,6 @@ const NEEDS: &[Need] = &[
     Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
     Need { program: "mkfs.ext4", why: "makes a disk that gets full", remedy: Remedy::Debian("e2fsprogs") },
     Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },
-    Need { program: "losetup", why: "finds it", remedy: Remedy::Debian("mount") },
-    Need { program: "blockdev", why: "lets it fail", remedy: Remedy::Debian("util-linux") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 

@@ -2,11 +2,15 @@
 
 use super::process::program;
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
+
+/// What the file system around the disk's file needs beside it, in MiB.
+const AROUND: u64 = 4;
 
 /// A mounted disk. Unmounted when it is dropped.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ impl Disk {
             return None;
         }
         let disk = Self { folder: TempDir::new().unwrap(), mounted: at.to_owned() };
+        let size = format!("size={}m", mebibytes + AROUND);
+        mount(&["-t", "tmpfs", "-o", &size, "tmpfs"].map(AsRef::as_ref), disk.folder.path());
         File::create(disk.image()).unwrap().set_len(mebibytes << 20).unwrap();
         run("mkfs.ext4", &["-q".as_ref(), disk.image().as_ref()]);
         fs::create_dir_all(at).unwrap();
@@ -33,40 +39,40 @@ impl Disk {
         self.folder.path().join("image")
     }
 
+    /// What fills the file system around the disk's file.
+    fn around(&self) -> PathBuf {
+        self.folder.path().join("filler")
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.mounted.join("filler")
+    }
+
     fn mount(&self) {
-        run("mount", &["-o".as_ref(), "loop".as_ref(), self.image().as_ref(), self.mounted.as_ref()]);
+        mount(&["-o".as_ref(), "loop".as_ref(), self.image().as_ref()], &self.mounted);
     }
 
     /// Leaves so many KiB free.
-    pub fn fill_up_to(&self, kibibytes: usize) {
-        let filler = self.mounted.join("filler");
-        let mut file = File::create(&filler).unwrap();
-        // As much as goes on it; then a part of that is given back.
-        for block in [1 << 16, 1 << 12] {
-            while file.write_all(&vec![1; block]).is_ok() {}
-        }
-        file.sync_all().unwrap_or_default();
+    pub fn fill_up_to(&self, kibibytes: u64) {
+        let file = fill(&self.filler());
         let length = file.metadata().unwrap().len();
-        file.set_len(length.saturating_sub(kibibytes as u64 * 1024)).unwrap();
+        file.set_len(length.saturating_sub(kibibytes * 1024)).unwrap();
         file.sync_all().unwrap();
     }
 
     /// Takes away what fills it.
     pub fn make_room(&self) {
-        fs::remove_file(self.mounted.join("filler")).unwrap();
+        fs::remove_file(self.filler()).unwrap();
     }
 
-    /// From now on nothing that is written reaches the disk.
-    pub fn break_writes(&self) {
-        let found = run(
-            "losetup",
-            &["-n".as_ref(), "-O".as_ref(), "NAME".as_ref(), "-j".as_ref(), self.image().as_ref()],
-        );
-        run("blockdev", &["--setro".as_ref(), found.trim().as_ref()]);
+    /// From now on writes fail, but for those to blocks that were written before: the disk's file can't grow.
+    pub fn fail(&self) {
+        fill(&self.around());
     }
 
     /// What an administrator does with such a disk. Nobody may have a file of it open.
     pub fn repair(&self) {
+        fs::remove_file(self.around()).unwrap();
         run("umount", &[self.mounted.as_ref()]);
         // 1: it found something, and mended it.
         let status = program("e2fsck").args(["-f", "-y"]).arg(self.image()).output().unwrap().status;
@@ -78,13 +84,27 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         // A host that was just killed may have it open still: it goes when it can.
-        drop(program("umount").arg("--lazy").arg(&self.mounted).status());
+        for folder in [self.mounted.as_path(), self.folder.path()] {
+            drop(program("umount").arg("--lazy").arg(folder).status());
+        }
     }
 }
 
-fn run(name: &str, arguments: &[&std::ffi::OsStr]) -> String {
+/// A file as large as fits.
+fn fill(path: &Path) -> File {
+    let mut file = File::create(path).unwrap();
+    for block in [1 << 20, 1 << 12] {
+        while file.write_all(&vec![1; block]).is_ok() {}
+    }
+    file
+}
+
+fn mount(what: &[&OsStr], at: &Path) {
+    run("mount", &[what, &[at.as_ref()]].concat());
+}
+
+fn run(name: &str, arguments: &[&OsStr]) {
     let output = program(name).args(arguments).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {}\n{words}", output.status);
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

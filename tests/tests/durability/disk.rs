@@ -127,7 +127,7 @@ fn a_failing_disk_stops_accepting_and_keeps_what_was_accepted() {
     let host = Host::start(&site);
     let running = load(&host, 1);
     eventually("messages are delivered", || (taken(&healthy).len() > 20).then_some(()));
-    disk.break_writes();
+    disk.fail();
     let (refused, ready) = until_refused(&host);
     for body in [&refused, &ready] {
         assert!(body["detail"].as_str().unwrap().contains("can't be written"), "{body}");
@@ -158,17 +158,8 @@ fn a_failing_disk_stops_accepting_and_keeps_what_was_accepted() {
 fn a_store_that_is_damaged_while_the_host_runs_stops_accepting() {
     let site = Site::new("");
     let host = Host::start(&site);
-    for _ in 0..50 {
-        host.send_and_wait("outbox", "+491701234567", "hello");
-    }
-    assert_eq!(host.terminate().code(), Some(0));
-    let host = Host::start(&site);
-    let file = database::file(&site.data());
-    let sound = fs::read(&file).unwrap();
-    // All but the first page, which says that it is a database.
-    let mut damaged = sound.clone();
-    damaged[4096..].fill(0xa5);
-    fs::write(&file, &damaged).unwrap();
+    host.send_and_wait("outbox", "+491701234567", "hello");
+    database::damage(&site.data(), "message");
     let refused = eventually("accepting stops", || {
         let message = json!({ "to": "+491701234567", "text": "hello", "gateway": "outbox" });
         Some(host.post("/v1/messages", &message)).filter(|answer| answer.status == 503)
@@ -181,7 +172,11 @@ fn a_store_that_is_damaged_while_the_host_runs_stops_accepting() {
     assert_eq!(host.get("/healthz").status, 200);
     host.kill();
 
-    // The next start says what is wrong, and how to mend it.
+    // The next start says what is wrong, and how to mend it. The first page alone says that this is a database.
+    let file = database::file(&site.data());
+    let mut damaged = fs::read(&file).unwrap();
+    damaged[4096..].fill(0xa5);
+    fs::write(&file, damaged).unwrap();
     let refused = gatepost_tests::gatepost(&["serve", "--config", site.config().to_str().unwrap()]);
     assert!(refused.code.is_some_and(|code| code != 0), "{refused:?}");
     for words in ["gatepost.db", "restore it", ".recover"] {
