@@ -10,7 +10,7 @@ use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
     api::{self, Api},
     config::{Config, ConfigProblems, Doubts},
-    delivery::Delivery,
+    delivery::{Delivery, Inbox},
     gateway::Gateway,
     message::{Clock, Message, State},
     plugin::Registry,
@@ -175,7 +175,7 @@ pub async fn send_once(
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(copies)?;
         let registry = load_providers(&config, &default_dirs, folder.path())?;
-        build_gateways(&config, &registry, Doubts::default()).complete().map_err(StartError::Config)
+        build_gateways(&config, &registry, Doubts::default(), None).complete().map_err(StartError::Config)
     });
     let start = SendError::Start;
     let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
@@ -236,11 +236,14 @@ fn prepare(
     clock: Clock,
     metrics: Arc<Metrics>,
 ) -> Result<Prepared, StartError> {
-    let options = Options { retain: config.store.retain, clock, max_pages: None, metrics: Some(metrics) };
+    let (retain, counting) = (config.store.retain, Some(Arc::clone(&metrics)));
+    let options = Options { retain, clock, max_pages: None, metrics: counting };
     // First of all, since its lock is what keeps a second host away from the copies too.
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
     let registry = load_providers(&config, default_dirs, &config.store.path.join("plugins"))?;
-    let gateways =
-        build_gateways(&config, &registry, Doubts::default()).complete().map_err(StartError::Config)?;
-    Ok((config, Arc::new(store), registry, gateways))
+    let store: Arc<dyn Store> = Arc::new(store);
+    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics));
+    let built = build_gateways(&config, &registry, Doubts::default(), Some(sink));
+    let gateways = built.complete().map_err(StartError::Config)?;
+    Ok((config, store, registry, gateways))
 }

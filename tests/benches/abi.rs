@@ -67,7 +67,7 @@ fn loaded() -> std::sync::Arc<Instance> {
     let registry = Registry::load(&[plugins], None, &folder.path().join("copies")).unwrap();
     let library = registry.provider("noop").unwrap();
     let definition = Definition { gateway: "bench".into(), ..Definition::default() };
-    Instance::create(library, &definition, &[]).unwrap().0
+    Instance::create(library, &definition, &[], None).unwrap().0
 }
 
 fn main() {

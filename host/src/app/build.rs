@@ -4,7 +4,7 @@ use super::StartError;
 use crate::{
     config::{Config, ConfigProblem, ConfigProblems, Doubts, Gateway as Definition},
     gateway::Gateway,
-    plugin::{Broken, Handle, Instance, Library, Registry, Standing},
+    plugin::{Broken, Handle, Instance, Library, Registry, Sink, Standing},
 };
 use gatepost_provider_api::declaration::nearest;
 use std::{
@@ -71,12 +71,18 @@ impl Built {
     }
 }
 
-/// Builds the gateways. Blocks. `doubts` are what is open in a configuration with problems of its own.
-pub(super) fn build_gateways(config: &Config, registry: &Registry, doubts: Doubts) -> Built {
+/// Builds the gateways; what their providers have to say goes to `sink`. Blocks. `doubts` are what is open in a configuration with
+/// problems of its own.
+pub(super) fn build_gateways(
+    config: &Config,
+    registry: &Registry,
+    doubts: Doubts,
+    sink: Option<Arc<dyn Sink>>,
+) -> Built {
     let mut built = Built::default();
     for gateway in &config.gateways {
         match registry.provider(&gateway.provider) {
-            Ok(library) => built.add(gateway, library),
+            Ok(library) => built.add(gateway, library, sink.clone()),
             // It may stand in a folder that is not known.
             Err(_) if doubts.dirs => {}
             Err(refusal) => built.problems.push(gateway.provider_problem(refusal.what, refusal.mend)),
@@ -111,7 +117,7 @@ impl Built {
         }
     }
 
-    fn add(&mut self, gateway: &Definition, library: &Arc<Library>) {
+    fn add(&mut self, gateway: &Definition, library: &Arc<Library>, sink: Option<Arc<dyn Sink>>) {
         let secrets = gateway.secrets(Some(&library.declaration));
         if !gateway.is_whole() {
             let found = Instance::check(library, &gateway.definition, &secrets).err().unwrap_or_default();
@@ -119,7 +125,7 @@ impl Built {
             self.problems.extend(news.map(|problem| gateway.problem(problem)));
             return;
         }
-        match Instance::create(library, &gateway.definition, &secrets) {
+        match Instance::create(library, &gateway.definition, &secrets, sink) {
             Ok((instance, warnings)) => {
                 self.warnings.extend(warnings.iter().map(|warning| gateway.problem(warning)));
                 self.gateways.push(running(gateway, instance));

@@ -45,7 +45,7 @@ pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartErr
     // An opened library stays open when its file is gone.
     let folder = tempfile::tempdir().map_err(copies)?;
     let registry = load_providers(&config, default_dirs, folder.path())?;
-    let built = build_gateways(&config, &registry, doubts);
+    let built = build_gateways(&config, &registry, doubts, None);
     problems.extend(built.problems);
     problems.extend(built.faults.into_iter().map(|fault| fault.problem));
     let warnings = config.warnings.into_iter().chain(built.warnings).collect::<Vec<ConfigProblem>>();

@@ -85,15 +85,17 @@ async fn work(shared: &Shared) -> Duration {
         })
         .unzip();
     if !steps.is_empty() {
-        let taken = match shared.store.record(steps.clone()).await {
-            Ok(taken) => taken,
+        let recorded = match shared.store.record(steps.clone()).await {
+            Ok(recorded) => recorded,
             Err(error) => {
                 tracing::warn!(%error, "messages whose time has passed can't be ended now; trying again");
                 return AGAIN;
             }
         };
-        for ((ready, step), _) in waiting.iter().zip(&steps).zip(taken).filter(|(_, taken)| *taken) {
-            submit::report(ready, step, shared);
+        for ((ready, step), recorded) in
+            waiting.iter().zip(&steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
+        {
+            submit::report(ready, step, recorded, shared);
             record::tell(shared, step).await;
         }
         if whole {

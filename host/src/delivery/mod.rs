@@ -10,6 +10,7 @@ mod decide;
 mod hub;
 mod lapse;
 mod mailbox;
+mod receipts;
 mod record;
 mod submit;
 mod sweep;
@@ -26,6 +27,7 @@ use hub::Hub;
 pub use hub::Ticket;
 use lapse::Lapse;
 use mailbox::Mailbox;
+pub use receipts::Inbox;
 use std::{
     collections::BTreeMap,
     fmt,

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::{
     message::{MessageId, State},
-    store::{Next, Step, StoreError},
+    store::{Next, Recorded, Step, StoreError},
 };
 use std::time::Duration;
 
@@ -34,17 +34,17 @@ where
     }
 }
 
-/// Records a step and tells of it. Whether it was taken.
+/// Records a step and tells of it. What came of it.
 ///
 /// # Errors
 /// The store is closed: the host stops.
-pub(super) async fn step(shared: &Shared, step: &Step) -> Result<bool, StoreError> {
-    let taken = until_on_disk(step.id, || shared.store.record(vec![step.clone()])).await?;
-    let taken = taken.first().copied().unwrap_or(false);
-    if taken {
+pub(super) async fn step(shared: &Shared, step: &Step) -> Result<Recorded, StoreError> {
+    let recorded = until_on_disk(step.id, || shared.store.record(vec![step.clone()])).await?;
+    let recorded = recorded.first().copied().unwrap_or_default();
+    if recorded.taken {
         tell(shared, step).await;
     }
-    Ok(taken)
+    Ok(recorded)
 }
 
 /// After a step is on disk: the next gateway looks, or who waits for the end hears of it.

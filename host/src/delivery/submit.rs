@@ -1,12 +1,12 @@
 //! One message through one gateway: submission, outcome, record.
 
-use super::{Shared, decide, hub::Sending, record};
+use super::{Shared, decide, hub::Sending, receipts::moved_on, record};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
     message::{Attempt, Content, MessageId, Outcome, OutcomeKind, State, Timestamp},
     plugin::Submission,
-    store::{Next, Place, Ready, Step},
+    store::{Next, Place, Ready, Recorded, Step},
 };
 use futures_util::FutureExt as _;
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -62,8 +62,8 @@ pub(super) async fn deliver(
     let step = Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url };
     let recorded = record::step(&shared, &step).await;
     drop(sending);
-    if let Ok(true) = recorded {
-        report(&ready, &step, &shared);
+    if let Ok(recorded) = recorded {
+        report(&ready, &step, recorded, &shared);
     }
     let waits_here = match &step.next {
         Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
@@ -103,14 +103,18 @@ pub(super) async fn interrupted(ready: Ready, marked_at: Timestamp, shared: Arc<
 }
 
 async fn settle(ready: Ready, step: Step, shared: Arc<Shared>) -> Ended {
-    if let Ok(true) = record::step(&shared, &step).await {
-        report(&ready, &step, &shared);
+    if let Ok(recorded) = record::step(&shared, &step).await {
+        report(&ready, &step, recorded, &shared);
     }
     Ended { id: ready.place.id, waits_here: None }
 }
 
-/// One line for each message that is over, and for each that goes on; and it is counted.
-pub(super) fn report(ready: &Ready, step: &Step, shared: &Shared) {
+/// One line for each message that is over, and for each that goes on; and it is counted. Of a step that was not taken there is nothing to
+/// say.
+pub(super) fn report(ready: &Ready, step: &Step, recorded: Recorded, shared: &Shared) {
+    if !recorded.taken {
+        return;
+    }
     if let Next::Finished { state, .. } = step.next {
         let taken = (state == State::Sent).then(|| step.at.since(ready.validity.from));
         shared.metrics.finished(&ready.gateway, state.as_str(), taken);
@@ -146,6 +150,12 @@ pub(super) fn report(ready: &Ready, step: &Step, shared: &Shared) {
             in_ms = u64::try_from(due_at.since(step.at).as_millis()).unwrap_or(u64::MAX),
             "message goes on"
         ),
+    }
+    if recorded.receipts > 0 {
+        shared.metrics.matched_later(&ready.gateway, recorded.receipts);
+    }
+    if let Some(state) = recorded.moved {
+        moved_on(&shared.metrics, step.id, &ready.gateway, state, None);
     }
 }
 

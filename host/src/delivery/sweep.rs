@@ -37,10 +37,12 @@ pub(super) async fn queue(
         });
         let (ready, steps): (Vec<_>, Vec<_>) = steps.unzip();
         if !steps.is_empty() {
-            let taken = shared.store.record(steps.clone()).await?;
-            for ((ready, step), _) in ready.iter().zip(&steps).zip(taken).filter(|(_, taken)| *taken) {
+            let recorded = shared.store.record(steps.clone()).await?;
+            for ((ready, step), recorded) in
+                ready.iter().zip(&steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
+            {
                 left.push(step.from.1);
-                submit::report(ready, step, shared);
+                submit::report(ready, step, recorded, shared);
                 record::tell(shared, step).await;
             }
         }

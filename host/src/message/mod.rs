@@ -15,7 +15,7 @@ pub use id::{InvalidId, MessageId};
 pub use json::as_json;
 pub use masked::{Recipient, Text};
 pub use progress::{Progress, Tried};
-pub use receipt::{PartReceipt, Receipt};
+pub use receipt::{PartReceipt, Receipt, delivery_state};
 pub use record::{Attempt, Content, Event, Message, NewMessage, Validity};
 pub use state::{Outcome, OutcomeKind, Priority, ReceiptStatus, State};
 pub use time::{Clock, Timestamp};

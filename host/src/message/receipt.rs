@@ -1,6 +1,6 @@
 //! What a service says later of what it took.
 
-use super::{Timestamp, state::ReceiptStatus};
+use super::{ReceiptStatus, State, Timestamp};
 
 /// A delivery receipt, as a provider hands it over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +9,6 @@ pub struct Receipt {
     pub gateway: String,
     /// The id that the service gave to the part.
     pub provider_id: String,
-    /// Other spellings of that id, to be looked for if there is no message with the id itself.
-    pub also: Vec<String>,
     /// What became of the part.
     pub status: ReceiptStatus,
     /// The service's own code, free of texts and secrets.
@@ -34,4 +32,17 @@ pub struct PartReceipt {
     pub detail: Option<String>,
     /// When it came.
     pub at: Timestamp,
+}
+
+/// Where the words on all parts of a message take it from `sent`; `None`: nowhere yet, or there is no part that a word could be on.
+pub fn delivery_state(parts: impl Iterator<Item = Option<ReceiptStatus>>) -> Option<State> {
+    let mut all = None;
+    for status in parts {
+        match status {
+            Some(ReceiptStatus::Undelivered) => return Some(State::Undelivered),
+            Some(ReceiptStatus::Delivered) => all = all.or(Some(true)),
+            Some(ReceiptStatus::Pending) | None => all = Some(false),
+        }
+    }
+    all.filter(|all| *all).map(|_| State::Delivered)
 }

@@ -1,6 +1,6 @@
 //! What stands in for a provider that could not be built, through a fault of its own.
 
-use super::{Handle, Submission};
+use super::{Handle, ReceiptRequest, ServiceEvent, Submission};
 use crate::message::{Outcome, OutcomeKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
@@ -22,6 +22,14 @@ impl Handle for Broken {
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>> {
+        std::future::ready(Err(Outcome::new(OutcomeKind::Misconfigured, &*self.reason))).boxed()
+    }
+
+    fn parses_receipts(&self) -> bool {
+        false
+    }
+
+    fn parse_receipts(&self, _: ReceiptRequest) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>> {
         std::future::ready(Err(Outcome::new(OutcomeKind::Misconfigured, &*self.reason))).boxed()
     }
 

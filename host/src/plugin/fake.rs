@@ -1,7 +1,7 @@
 //! A provider in the test's own process, for simulations on a paused clock.
 
-use super::{Handle, Submission};
-use crate::message::{Outcome, Timestamp};
+use super::{Handle, ReceiptRequest, ServiceEvent, Submission};
+use crate::message::{Outcome, OutcomeKind, Timestamp};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
     sync::{Arc, Mutex},
@@ -56,6 +56,26 @@ impl Handle for FakeProvider {
 
     fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>> {
         std::future::ready(Ok("nothing behind it".into())).boxed()
+    }
+
+    fn parses_receipts(&self) -> bool {
+        true
+    }
+
+    /// One receipt: the body is the id, the query the status.
+    fn parse_receipts(
+        &self,
+        request: ReceiptRequest,
+    ) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>> {
+        let status = request.query.parse();
+        let receipt = status.map(|status| ServiceEvent::Receipt {
+            provider_id: String::from_utf8(request.body).unwrap(),
+            status,
+            code: None,
+            detail: None,
+        });
+        let refused = |()| Outcome::new(OutcomeKind::Rejected, "no receipt");
+        std::future::ready(receipt.map(|receipt| vec![receipt]).map_err(refused)).boxed()
     }
 
     fn start(&self) -> BoxFuture<'static, ()> {

@@ -1,8 +1,9 @@
 //! What the rest of the host sees of a provider: an instance that takes messages.
 
+use super::sink::ServiceEvent;
 use crate::message::{Content, MessageId, Outcome, Recipient, Timestamp};
 use futures_util::future::BoxFuture;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A message as it is handed to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,26 @@ pub struct Submission {
     pub expires_at: Timestamp,
     /// Which submission of this message it is, from 1.
     pub attempt: u32,
+}
+
+/// A request that the service posted to the host.
+#[derive(Clone)]
+pub struct ReceiptRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The query string, without the question mark.
+    pub query: String,
+    /// Header names in lower case, with their values; without credentials.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Shows neither query nor body.
+impl fmt::Debug for ReceiptRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiptRequest").field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 /// One gateway's instance of a provider: in this process, later also in a child's.
@@ -43,6 +64,18 @@ pub trait Handle: Send + Sync + 'static {
     /// # Cancellation
     /// Dropping the future ends it. It has no time limit of its own.
     fn probe(&self) -> BoxFuture<'static, Result<String, Outcome>>;
+
+    /// Whether the provider reads receipts that its service posts.
+    fn parses_receipts(&self) -> bool;
+
+    /// The receipts in a request that the service posted.
+    ///
+    /// # Errors
+    /// There are none in it: `misconfigured` if the gateway's definition does not say how they are read, else `rejected`.
+    fn parse_receipts(
+        &self,
+        request: ReceiptRequest,
+    ) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>>;
 
     /// Lets the provider end its connections. No submit follows.
     fn stop(self: Arc<Self>) -> BoxFuture<'static, ()>;

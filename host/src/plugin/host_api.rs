@@ -1,12 +1,16 @@
 //! What the host does for one instance of a plugin: its log, and the sink for what the service sends.
 
-use super::instance::Redaction;
+use super::{
+    instance::Redaction,
+    sink::{ServiceEvent, Sink},
+};
 use crate::message::MessageId;
 use abi_stable::{
     erased_types::TD_Opaque,
     std_types::{RArc, RErr, RNone, RString, RVec},
 };
 use async_ffi::{FfiFuture, FutureExt as _};
+use futures_util::FutureExt as _;
 use gatepost_provider_api::{
     Verdict,
     abi::{FfiError, FfiEvent, FfiLog, FfiResult, HostApi, HostApi_TO, HostApiBox},
@@ -15,7 +19,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
-use tracing::{Dispatch, Level, dispatcher, level_filters::LevelFilter};
+use tracing::{Dispatch, Level, dispatcher, instrument::WithSubscriber as _, level_filters::LevelFilter};
 
 /// The host, as one instance sees it. Belongs to the instance, never to a static: two hosts can run in one process.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub(super) struct Host {
     pub(super) provider: Arc<str>,
     pub(super) gateway: Arc<str>,
     pub(super) redaction: Arc<Redaction>,
+    /// Where its events go; `None` where the instance is only looked at.
+    pub(super) sink: Option<Arc<dyn Sink>>,
     /// Where the host that built the instance logs.
     pub(super) log: Dispatch,
 }
@@ -87,16 +93,33 @@ impl HostApi for Host {
     }
 
     fn deliver(&self, event: FfiEvent) -> FfiFuture<FfiResult<()>> {
-        // Receipts are not kept by this version. To say otherwise would let the plugin acknowledge them, and they would be lost.
-        drop(event);
-        let refused = FfiError {
-            verdict: Verdict::Unavailable.code(),
-            code: RNone,
-            detail: RString::from("this version of the host keeps no receipts and no inbound messages"),
-            after_ms: RNone,
-            ids: RVec::new(),
-            ext: RString::new(),
+        let this = self.clone();
+        let log = self.log.clone();
+        let stored = async move {
+            let event =
+                ServiceEvent::of(event, &this.redaction).map_err(|what| refusal(Verdict::Rejected, &what))?;
+            let no_host = || refusal(Verdict::Unavailable, "no host runs that could store it");
+            let sink = this.sink.as_ref().ok_or_else(no_host)?;
+            let stored = sink.deliver(&this.gateway, event).await;
+            stored.map_err(|error| refusal(Verdict::Unavailable, &error.to_string()))
         };
-        std::future::ready(RErr(refused)).into_ffi()
+        async move {
+            match AssertUnwindSafe(stored.with_subscriber(log)).catch_unwind().await {
+                Ok(result) => result.into(),
+                Err(_) => RErr(refusal(Verdict::Unavailable, "the host could not store it")),
+            }
+        }
+        .into_ffi()
+    }
+}
+
+fn refusal(verdict: Verdict, detail: &str) -> FfiError {
+    FfiError {
+        verdict: verdict.code(),
+        code: RNone,
+        detail: detail.into(),
+        after_ms: RNone,
+        ids: RVec::new(),
+        ext: RString::new(),
     }
 }

@@ -1,20 +1,21 @@
 //! One gateway's instance of a provider, in this process.
 
 use super::{
-    handle::{Handle, Submission},
+    handle::{Handle, ReceiptRequest, Submission},
     host_api::Host,
     library::Library,
     limit::{BLOCKING_CALL, within},
+    sink::{ServiceEvent, Sink},
 };
 use crate::{
     message::{MessageId, Outcome, OutcomeKind},
     telemetry::redact::{Redactor, clean, mask_recipient},
 };
-use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec};
+use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec, Tuple2};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use gatepost_provider_api::{
     Definition, Problem, Section, Verdict,
-    abi::{FfiAccepted, FfiError, FfiMessage, FfiResult, RawProviderBox},
+    abi::{FfiAccepted, FfiError, FfiMessage, FfiReceiptRequest, FfiResult, RawProviderBox},
 };
 use std::{
     collections::HashMap,
@@ -23,9 +24,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// How long an instance may take to end its connections, and then to be dropped.
 const STOP: Duration = Duration::from_secs(5);
+
+/// How long reading a receipt may take, with the wait for a turn, and how many are read at once.
+const PARSE: Duration = Duration::from_secs(10);
+const PARSERS: usize = 4;
 
 /// Bounds of what a provider may say of the parts of one message.
 const IDS: usize = 255;
@@ -34,14 +40,17 @@ const ID_CHARACTERS: usize = 256;
 /// One gateway's instance of a provider, in this process.
 pub struct Instance {
     gateway: Arc<str>,
-    provider: RwLock<Option<RawProviderBox>>,
+    provider: RwLock<Option<Arc<RawProviderBox>>>,
     total_timeout: Option<Duration>,
+    parses_receipts: bool,
+    /// Turns to read receipts: the call blocks, and one that hangs must not take the host's threads one after the other.
+    parsing: Arc<Semaphore>,
     redaction: Arc<Redaction>,
 }
 
 impl Instance {
     /// Builds an instance from a definition, which is checked against the provider's declaration first. Returns it with warnings.
-    /// `secrets` are the values that must not show up in anything the provider says. Blocks, at most 10 s.
+    /// `secrets` are the values that must not show up in anything the provider says; its events go to `sink`. Blocks, at most 10 s.
     ///
     /// # Errors
     /// Every problem of the definition.
@@ -49,15 +58,17 @@ impl Instance {
         library: &Arc<Library>,
         definition: &Definition,
         secrets: &[String],
+        sink: Option<Arc<dyn Sink>>,
     ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let checked = Self::check(library, definition, secrets)?;
-        Self::build(library, &checked, secrets)
+        Self::build(library, &checked, secrets, sink)
     }
 
     fn build(
         library: &Arc<Library>,
         definition: &Definition,
         secrets: &[String],
+        sink: Option<Arc<dyn Sink>>,
     ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let whole = |what: String, mend: &str| vec![Problem::new(Section::Definition, "", what, mend)];
         let json = serde_json::to_string(definition)
@@ -68,6 +79,7 @@ impl Instance {
             provider: library.identity.name.as_str().into(),
             gateway: Arc::clone(&gateway),
             redaction: Arc::clone(&redaction),
+            sink,
             log: tracing::dispatcher::get_default(Clone::clone),
         };
         let (creator, host) = (Arc::clone(library), host.into_box());
@@ -88,8 +100,10 @@ impl Instance {
         let warnings = problems(&created.warnings, &redaction).unwrap_or_default();
         let instance = Self {
             gateway,
-            provider: RwLock::new(Some(created.provider)),
+            provider: RwLock::new(Some(Arc::new(created.provider))),
             total_timeout: total_timeout.map(Duration::from_millis),
+            parses_receipts: library.declaration.parses_receipts,
+            parsing: Arc::new(Semaphore::new(PARSERS)),
             redaction,
         };
         Ok((Arc::new(instance), warnings))
@@ -114,7 +128,7 @@ impl Instance {
         match checked {
             Some(checked) if found.is_empty() => return Ok(checked),
             Some(rest) => {
-                let more = Self::build(library, &rest, secrets).err().unwrap_or_default();
+                let more = Self::build(library, &rest, secrets, None).err().unwrap_or_default();
                 // What it misses may be what was taken out.
                 let news = more.into_iter().filter(|problem| !problem.fault && is_given(definition, problem));
                 let is_new = |problem: &Problem| {
@@ -132,7 +146,7 @@ impl Instance {
     /// await.
     fn call<T>(&self, call: impl FnOnce(&RawProviderBox) -> T) -> Option<T> {
         let provider = self.provider.read().unwrap_or_else(PoisonError::into_inner);
-        provider.as_ref().map(call)
+        provider.as_deref().map(call)
     }
 
     /// Takes the provider out and drops it, on a thread of its own and within a time limit: it is foreign code.
@@ -186,6 +200,49 @@ impl Handle for Instance {
 
     fn total_timeout(&self) -> Option<Duration> {
         self.total_timeout
+    }
+
+    fn parses_receipts(&self) -> bool {
+        self.parses_receipts
+    }
+
+    fn parse_receipts(
+        &self,
+        request: ReceiptRequest,
+    ) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>> {
+        // Not under the lock: a parser that hangs must not keep the instance from being stopped.
+        let provider = self.provider.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let (redaction, parsing) = (Arc::clone(&self.redaction), Arc::clone(&self.parsing));
+        async move {
+            let stopped = || Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped");
+            let provider = provider.ok_or_else(stopped)?;
+            let parsed = async {
+                let turn = parsing.acquire_owned().await;
+                let parse = move || {
+                    let _turn = turn;
+                    let parse = AssertUnwindSafe(|| provider.parse_receipt(ffi_request(request)));
+                    match std::panic::catch_unwind(parse) {
+                        Ok(ROk(events)) => events
+                            .into_iter()
+                            .map(|event| ServiceEvent::of(event, &redaction))
+                            .collect::<Result<_, _>>()
+                            .map_err(|what| Outcome::new(OutcomeKind::Rejected, what)),
+                        Ok(RErr(error)) => Err(refused(error, &|says| redaction.clean(says, None))),
+                        Err(_) => Err(panicked()),
+                    }
+                };
+                tokio::task::spawn_blocking(parse).await
+            };
+            match tokio::time::timeout(PARSE, parsed).await {
+                Ok(Ok(parsed)) => parsed,
+                Ok(Err(_)) => Err(panicked()),
+                Err(_) => {
+                    let words = format!("the provider did not read it within {} s", PARSE.as_secs());
+                    Err(Outcome::new(OutcomeKind::Unavailable, words))
+                }
+            }
+        }
+        .boxed()
     }
 
     fn start(&self) -> BoxFuture<'static, ()> {
@@ -359,7 +416,24 @@ fn said(words: ROption<RString>, clean: Clean<'_>) -> Option<String> {
 }
 
 fn provider_ids(ids: &RVec<RString>) -> Vec<String> {
-    ids.iter().take(IDS).map(|id| id.chars().take(ID_CHARACTERS).collect()).collect()
+    ids.iter().take(IDS).map(|id| id_as_kept(id)).collect()
+}
+
+/// Ids of submissions and those of receipts are cut at the same place, so that they match.
+pub(super) fn id_as_kept(id: &str) -> String {
+    id.chars().take(ID_CHARACTERS).collect()
+}
+
+fn ffi_request(request: ReceiptRequest) -> FfiReceiptRequest {
+    let ReceiptRequest { method, query, headers, body } = request;
+    let header = |(name, value): (String, String)| Tuple2(name.into(), value.into());
+    FfiReceiptRequest {
+        method: method.into(),
+        query: query.into(),
+        headers: headers.into_iter().map(header).collect(),
+        body: body.into(),
+        ext: RString::new(),
+    }
 }
 
 fn problems(json: &str, redaction: &Redaction) -> Option<Vec<Problem>> {

@@ -13,10 +13,12 @@ mod library;
 mod limit;
 mod loader;
 mod registry;
+mod sink;
 mod verify;
 
 pub use broken::Broken;
-pub use handle::{Handle, Submission};
+pub use handle::{Handle, ReceiptRequest, Submission};
 pub use instance::Instance;
 pub use library::Library;
 pub use registry::{Found, Registry, Standing};
+pub use sink::{NotStored, ServiceEvent, Sink};

@@ -1,6 +1,8 @@
 //! What every [`Store`] must do, as tests that each engine runs.
 
-use super::{Canceled, Inserted, Next, Once, Place, Step, Store, StoreError};
+mod receipts;
+
+use super::{Canceled, Inserted, Next, Once, Place, Recorded, Step, Store, StoreError};
 use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, Outcome, OutcomeKind, Priority, Progress, Recipient,
     State, Text, Timestamp, Tried, Validity,
@@ -60,6 +62,10 @@ fn goes_on(new: &NewMessage, kind: OutcomeKind, gateway: &str, state: State, due
     step
 }
 
+/// Of a step that was taken.
+const TAKEN: Recorded = Recorded { taken: true, receipts: 0, moved: None };
+const LEFT: Recorded = Recorded { taken: false, receipts: 0, moved: None };
+
 async fn queue(store: &dyn Store, gateway: &str) -> Vec<MessageId> {
     let ready = store.ready(gateway, NOON, 1000, usize::MAX).await.unwrap();
     ready.ready.into_iter().map(|ready| ready.place.id).collect()
@@ -86,6 +92,12 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     a_request_is_carried_out_once(&fresh()).await;
     the_same_request_many_times_at_once_is_carried_out_once(Arc::new(fresh())).await;
     the_oldest_of_each_queue_is_known(&fresh()).await;
+    receipts::a_receipt_is_the_last_word(&fresh()).await;
+    receipts::all_parts_decide(&fresh()).await;
+    receipts::a_receipt_may_come_before_the_outcome(&fresh()).await;
+    receipts::unmatched_receipts_are_kept_and_listed(&fresh()).await;
+    receipts::what_went_out_before_does_not_decide(&fresh()).await;
+    receipts::an_id_that_is_given_twice_is_the_last_ones(&fresh()).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
 }
@@ -233,7 +245,7 @@ async fn finishing_twice_changes_nothing(store: &dyn Store) {
     let again = Step { next: Next::Finished { state: State::Failed, reason: None }, ..sent(&new) };
     let unknown = new_message("one", "unknown");
     let taken = store.record(vec![again, sent(&unknown)]).await.unwrap();
-    assert_eq!(taken, [false, false]);
+    assert_eq!(taken, [LEFT; 2]);
     assert_eq!(store.message(new.id).await.unwrap(), before);
     assert_eq!(store.unfinished(), 0);
 }
@@ -251,7 +263,7 @@ async fn a_message_goes_on_and_keeps_what_was_tried(store: &dyn Store) {
     let new = planned("one", &["one", "two"]);
     store.insert(vec![new.clone()], None).await.unwrap();
     let on = goes_on(&new, OutcomeKind::Unavailable, "two", State::Sending, NOON);
-    assert_eq!(store.record(vec![on.clone()]).await.unwrap(), [true]);
+    assert_eq!(store.record(vec![on.clone()]).await.unwrap(), [TAKEN]);
     assert!(queue(store, "one").await.is_empty());
     let ready = store.ready("two", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     let Next::Waits { progress, deadline, .. } = &on.next else { panic!() };
@@ -269,12 +281,12 @@ async fn a_message_goes_on_and_keeps_what_was_tried(store: &dyn Store) {
     let second = NewMessage { gateway: "two".into(), ..new.clone() };
     let due_at = NOON.plus(Duration::from_secs(7));
     let again = goes_on(&second, OutcomeKind::Uncertain, "two", State::Queued, due_at);
-    assert_eq!(store.record(vec![again]).await.unwrap(), [true]);
+    assert_eq!(store.record(vec![again]).await.unwrap(), [TAKEN]);
     let front = store.ready("two", NOON, 10, usize::MAX).await.unwrap();
     assert_eq!((front.ready.len(), front.next_due), (0, Some(due_at)));
     assert_eq!((store.unfinished(), store.depths()), (1, vec![("two".to_owned(), 1)]));
     let third = NewMessage { due_at, ..second };
-    assert_eq!(store.record(vec![sent(&third)]).await.unwrap(), [true]);
+    assert_eq!(store.record(vec![sent(&third)]).await.unwrap(), [TAKEN]);
     let message = store.message(new.id).await.unwrap().unwrap();
     let round = [State::Queued, State::Sending];
     assert_eq!(states(&message), [round.repeat(2), vec![State::Sent]].concat());
@@ -289,7 +301,7 @@ async fn a_step_from_where_the_message_is_not_changes_nothing(store: &dyn Store)
     let before = store.message(new.id).await.unwrap();
     let elsewhere = NewMessage { gateway: "two".into(), ..new.clone() };
     let later = NewMessage { due_at: NOON.plus(Duration::from_millis(1)), ..new.clone() };
-    assert_eq!(store.record(vec![sent(&elsewhere), sent(&later)]).await.unwrap(), [false, false]);
+    assert_eq!(store.record(vec![sent(&elsewhere), sent(&later)]).await.unwrap(), [LEFT; 2]);
     assert!(!store.mark(new.id, ("two".into(), place(&new)), NOON).await.unwrap());
     assert_eq!(store.message(new.id).await.unwrap(), before);
     assert_eq!(store.unfinished(), 1);
@@ -344,11 +356,11 @@ async fn a_mark_stays_until_the_outcome(store: &dyn Store) {
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!((ready.marked_at, ready.state), (Some(at), State::Sending));
     let on = goes_on(&new, OutcomeKind::Unavailable, "one", State::Queued, NOON);
-    assert_eq!(store.record(vec![on]).await.unwrap(), [true]);
+    assert_eq!(store.record(vec![on]).await.unwrap(), [TAKEN]);
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!(ready.marked_at, None);
     assert!(store.mark(new.id, ("one".into(), place(&new)), at).await.unwrap());
-    assert_eq!(store.record(vec![sent(&new)]).await.unwrap(), [true]);
+    assert_eq!(store.record(vec![sent(&new)]).await.unwrap(), [TAKEN]);
     let message = store.message(new.id).await.unwrap().unwrap();
     let round = [State::Queued, State::Sending];
     assert_eq!(states(&message), [round.repeat(2), vec![State::Sent]].concat());

@@ -17,7 +17,7 @@ use crate::message::{
 };
 use futures_util::future::BoxFuture;
 pub use history::History;
-pub use receipts::Receipts;
+pub use receipts::{Matched, Receipts, Received, Unmatched};
 use std::fmt;
 pub use webhooks::Webhooks;
 
@@ -131,6 +131,17 @@ pub enum Next {
     },
 }
 
+/// What came of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Whether the message was where the step takes it from; else nothing was changed.
+    pub taken: bool,
+    /// Receipts that had come before it was known that they belong to this message.
+    pub receipts: u32,
+    /// Where those took the message: `delivered` or `undelivered`.
+    pub moved: Option<State>,
+}
+
 /// A request that is to be carried out once, however often it comes: the first one's messages stand for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
@@ -209,12 +220,12 @@ pub trait Store: History + Receipts + Webhooks + fmt::Debug + Send + Sync + 'sta
     /// Any [`StoreError`] of reading.
     fn known(&self, once: &Once) -> BoxFuture<'_, Result<Option<Inserted>, StoreError>>;
 
-    /// Records the steps, all or none. Says of each whether it was taken: not if the message is not where the step takes it from.
-    /// Resolves when it is on disk.
+    /// Records the steps, all or none. A step is not taken if the message is not where the step takes it from. Receipts that came before
+    /// for what it got from the service ([`Receipts::receive`]) are matched. Resolves when it is on disk.
     ///
     /// # Errors
     /// Any [`StoreError`]; nothing of the batch was recorded then: ask again.
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>>;
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>>;
 
     /// Marks on disk that a submission of the message begins at `at`: `sending`, with an event, unless it is that already. Whether it was
     /// marked: not if it is no longer in the queue, at the place, that it is expected at. Resolves when it is on disk.

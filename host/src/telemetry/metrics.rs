@@ -28,6 +28,8 @@ pub struct Metrics {
     accepted: IntCounter,
     finished: IntCounterVec,
     attempts: IntCounterVec,
+    receipts: IntCounterVec,
+    receipts_matched_later: IntCounterVec,
     submit_seconds: HistogramVec,
     delivery_seconds: HistogramVec,
     commit_seconds: Histogram,
@@ -100,6 +102,26 @@ impl Metrics {
                 IntCounterVec::new(
                     Opts::new("gatepost_attempts_total", "Submissions to a gateway, by what they came to."),
                     &["gateway", "outcome"],
+                ),
+            )?,
+            receipts: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "gatepost_receipts_total",
+                        "Receipts, by what they say and whether there was a message for them when they came.",
+                    ),
+                    &["gateway", "status", "match"],
+                ),
+            )?,
+            receipts_matched_later: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "gatepost_receipts_matched_later_total",
+                        "Receipts that came before it was known to which message they belong, of those that were unmatched.",
+                    ),
+                    &["gateway"],
                 ),
             )?,
             submit_seconds: registered(
@@ -200,6 +222,16 @@ impl Metrics {
         self.submit_seconds.with_label_values(&[gateway]).observe(took.as_secs_f64());
     }
 
+    /// A receipt is on disk.
+    pub fn receipt(&self, gateway: &str, status: &str, matching: &str) {
+        self.receipts.with_label_values(&[gateway, status, matching]).inc();
+    }
+
+    /// So many receipts that were unmatched turned out to belong to a message.
+    pub fn matched_later(&self, gateway: &str, receipts: u32) {
+        self.receipts_matched_later.with_label_values(&[gateway]).inc_by(receipts.into());
+    }
+
     /// A transaction of the store is on disk.
     pub fn commit(&self, messages: usize, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
@@ -247,6 +279,7 @@ mod tests {
         metrics.attempt("one", "unavailable", Duration::from_millis(30));
         metrics.finished("one", "sent", Some(Duration::from_secs(2)));
         metrics.finished("one", "expired", None);
+        metrics.receipt("one", "delivered", "unmatched");
         metrics.commit(7, Duration::from_millis(3));
         metrics.in_flight("one").set(3);
         let gateway = |breaker| GatewayFigures {
@@ -262,6 +295,7 @@ mod tests {
             "gatepost_attempts_total{gateway=\"one\",outcome=\"unavailable\"} 1",
             "gatepost_messages_finished_total{gateway=\"one\",state=\"expired\"} 1",
             "gatepost_messages_finished_total{gateway=\"one\",state=\"sent\"} 1",
+            "gatepost_receipts_total{gateway=\"one\",match=\"unmatched\",status=\"delivered\"} 1",
             "gatepost_submit_seconds_bucket{gateway=\"one\",le=\"0.05\"} 1",
             "gatepost_delivery_seconds_sum{gateway=\"one\"} 2",
             "gatepost_delivery_seconds_count{gateway=\"one\"} 1",

@@ -5,12 +5,13 @@ use crate::{
     delivery::Delivery,
     gateway::{Gateway, Limits},
     message::{
-        Clock, Content, Message, MessageId, NewMessage, Priority, Recipient, Text, Timestamp, Validity,
+        Clock, Content, Message, MessageId, NewMessage, Priority, Receipt, Recipient, Text, Timestamp,
+        Validity,
     },
     plugin::Handle,
     store::{
-        Canceled, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Step, Store, StoreError,
-        Webhooks, memory::MemoryStore,
+        Canceled, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Received, Recorded, Step,
+        Store, StoreError, Unmatched, Webhooks, memory::MemoryStore,
     },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -176,7 +177,26 @@ impl fmt::Debug for Troubled {
 
 impl History for Troubled {}
 
-impl Receipts for Troubled {}
+impl Receipts for Troubled {
+    fn receive(&self, batch: Vec<Receipt>) -> BoxFuture<'_, Result<Vec<Received>, StoreError>> {
+        async move {
+            (self.before)().await?;
+            let received = self.inner.receive(batch).await?;
+            (self.before)().await.unwrap_or_default();
+            Ok(received)
+        }
+        .boxed()
+    }
+
+    fn unmatched(
+        &self,
+        gateway: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Unmatched>, StoreError>> {
+        self.inner.unmatched(gateway, before, limit)
+    }
+}
 
 impl Webhooks for Troubled {}
 
@@ -197,11 +217,12 @@ impl Store for Troubled {
         self.inner.known(once)
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
         async move {
             (self.before)().await?;
             let taken = self.inner.record(batch.clone()).await?;
-            let steps = batch.into_iter().zip(&taken).filter_map(|(step, taken)| taken.then_some(step));
+            let steps =
+                batch.into_iter().zip(&taken).filter_map(|(step, recorded)| recorded.taken.then_some(step));
             self.steps.lock().unwrap().extend(steps);
             // The answer takes its time too: the step may be on disk, and nobody know of it.
             (self.before)().await.unwrap_or_default();

@@ -78,6 +78,12 @@ impl Maintenance {
                  (SELECT api_key, key FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)",
             )?
             .execute(params![forgotten, PRUNE_BATCH as i64])?;
+        // In the order in which they came.
+        let receipts = transaction
+            .prepare_cached(
+                "DELETE FROM receipt WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM receipt ORDER BY seq LIMIT ?2) WHERE at < ?1)",
+            )?
+            .execute(params![before, PRUNE_BATCH as i64])?;
         // In the order of ids, which is that of acceptance: nothing accepted later than `before` can be old enough.
         let candidates = transaction
             .prepare_cached(
@@ -94,10 +100,11 @@ impl Maintenance {
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let whole = candidates.len() == PRUNE_BATCH;
-        let mut more = whole || forgot == PRUNE_BATCH;
+        let others = forgot == PRUNE_BATCH || receipts == PRUNE_BATCH;
+        let mut more = whole || others;
         for (id, state, updated_at, created_at) in candidates {
             if created_at >= before {
-                more = forgot == PRUNE_BATCH;
+                more = others;
                 break;
             }
             self.pruned_up_to = id;
@@ -114,6 +121,10 @@ impl Maintenance {
 }
 
 fn remove(connection: &Connection, id: MessageId) -> rusqlite::Result<()> {
+    let of_message = "(gateway, provider_id) IN (SELECT a.gateway, j.value FROM attempt a, json_each(a.provider_ids) j WHERE a.id = ?1)";
+    connection
+        .prepare_cached(&format!("DELETE FROM part WHERE {of_message} AND id = ?1"))?
+        .execute([id.as_bytes()])?;
     for sql in [
         "DELETE FROM event WHERE id = ?1",
         "DELETE FROM attempt WHERE id = ?1",

@@ -16,7 +16,7 @@ mod secret;
 mod webhooks;
 mod writer;
 
-use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Step, Store, StoreError};
+use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Recorded, Step, Store, StoreError};
 use crate::{
     message::{Clock, Message, MessageId, NewMessage, Timestamp},
     telemetry::metrics::Metrics,
@@ -174,7 +174,7 @@ impl Store for EmbeddedStore {
         self.read(move |connection| insert::known(connection, &once))
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
         self.write(|done| Request::Record { batch, done })
     }
 

@@ -1,6 +1,6 @@
 //! What is read, on connections of its own.
 
-use super::{schema, store_error};
+use super::{receipts, schema, store_error};
 use crate::{
     message::{
         Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
@@ -281,6 +281,8 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
             Ok(Event { at: time(row, 0)?, state: word(row, 1, State::from_number)? })
         })?
         .collect::<rusqlite::Result<_>>()?;
+    let said = receipts::of_parts(&snapshot, id.as_bytes(), &message.gateway, &message.provider_ids)?;
+    message.receipts = said.into_iter().flatten().collect();
     Ok(Some(message))
 }
 
@@ -304,12 +306,12 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 
-fn word<T>(row: &Row<'_>, column: usize, from_number: fn(u8) -> Option<T>) -> rusqlite::Result<T> {
+pub(super) fn word<T>(row: &Row<'_>, column: usize, from_number: fn(u8) -> Option<T>) -> rusqlite::Result<T> {
     let number: u8 = row.get(column)?;
     from_number(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number.into()))
 }
 
-fn ids(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+pub(super) fn ids(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
     let json: String = row.get(column)?;
     serde_json::from_str(&json)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))

@@ -1,6 +1,210 @@
-//! What services say later of what they took.
+//! Parts that services took, and what they say later of them.
 
-use super::EmbeddedStore;
-use crate::store::Receipts;
+use super::{EmbeddedStore, insert::event, reads::word, writer::Request};
+use crate::{
+    message::{Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp},
+    store::{Matched, Receipts, Received, Recorded, StoreError, Unmatched},
+};
+use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-impl Receipts for EmbeddedStore {}
+impl Receipts for EmbeddedStore {
+    fn receive(&self, batch: Vec<Receipt>) -> BoxFuture<'_, Result<Vec<Received>, StoreError>> {
+        self.write(|done| Request::Receive { batch, done })
+    }
+
+    fn unmatched(
+        &self,
+        gateway: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Unmatched>, StoreError>> {
+        let gateway = gateway.map(str::to_owned);
+        self.read(move |connection| unmatched(connection, gateway.as_deref(), before, limit))
+    }
+}
+
+pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::Result<Received> {
+    let found = connection
+        .prepare_cached(
+            "SELECT id FROM part WHERE gateway = ?1 AND provider_id = ?2 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![receipt.gateway, receipt.provider_id], |row| row.get::<_, [u8; 16]>(0))
+        .optional()?;
+    match found {
+        Some(id) => {
+            let (moved, callback_url) = apply(connection, &id, receipt)?;
+            Ok(Received::Matched(Matched { id: MessageId::from_bytes(id), moved, callback_url }))
+        }
+        None => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO receipt (gateway, provider_id, status, code, detail, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    receipt.gateway,
+                    receipt.provider_id,
+                    receipt.status.number(),
+                    receipt.code,
+                    receipt.detail,
+                    receipt.at.as_millis()
+                ])?;
+            Ok(Received::Unmatched)
+        }
+    }
+}
+
+/// Puts down what a submission got from the service, and matches what the service said of it before that was known.
+pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -> rusqlite::Result<Recorded> {
+    let mut recorded = Recorded { taken: true, ..Recorded::default() };
+    for provider_id in &attempt.outcome.provider_ids {
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![attempt.gateway, provider_id, id, attempt.started_at.as_millis()])?;
+    }
+    for provider_id in &attempt.outcome.provider_ids {
+        for (number, receipt) in early(connection, attempt, provider_id)? {
+            let (moved, _) = apply(connection, id, &receipt)?;
+            recorded.moved = recorded.moved.or(moved);
+            recorded.receipts += 1;
+            connection.prepare_cached("DELETE FROM receipt WHERE seq = ?1")?.execute([number])?;
+        }
+    }
+    Ok(recorded)
+}
+
+/// A receipt can't have come before the submission began: older ones were for somebody else's part of this id.
+fn early(
+    connection: &Connection,
+    attempt: &Attempt,
+    provider_id: &str,
+) -> rusqlite::Result<Vec<(i64, Receipt)>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, gateway, provider_id, status, code, detail, at FROM receipt
+             WHERE gateway = ?1 AND provider_id = ?2 AND at >= ?3 ORDER BY seq",
+        )?
+        .query_map(params![attempt.gateway, provider_id, attempt.started_at.as_millis()], |row| {
+            Ok((row.get(0)?, read_receipt(row)?))
+        })?
+        .collect()
+}
+
+/// The receipt's word on this message's part; the state that the message goes to by it, and where that is told.
+fn apply(
+    connection: &Connection,
+    id: &[u8; 16],
+    receipt: &Receipt,
+) -> rusqlite::Result<(Option<State>, Option<String>)> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7
+             WHERE gateway = ?1 AND provider_id = ?2 AND id = ?3 AND status = 0",
+        )?
+        .execute(params![
+            receipt.gateway,
+            receipt.provider_id,
+            id,
+            receipt.status.number(),
+            receipt.code,
+            receipt.detail,
+            receipt.at.as_millis()
+        ])?;
+    if changed == 0 || receipt.status == ReceiptStatus::Pending {
+        return Ok((None, None));
+    }
+    let (state, gateway, provider_ids, updated_at, callback_url) = connection
+        .prepare_cached(
+            "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url
+             FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
+        )?
+        .query_row([id], |row| {
+            Ok((
+                word(row, 0, State::from_number)?,
+                row.get::<_, String>(1)?,
+                super::reads::ids(row, 2)?,
+                row.get::<_, i64>(3)?,
+                row.get::<_, Option<String>>(4)?,
+            ))
+        })?;
+    // What went out of a message that was not accepted then does not decide.
+    if state != State::Sent || gateway != receipt.gateway {
+        return Ok((None, None));
+    }
+    let statuses = of_parts(connection, id, &gateway, &provider_ids)?;
+    let Some(next) =
+        crate::message::delivery_state(statuses.iter().map(|part| part.as_ref().map(|part| part.status)))
+    else {
+        return Ok((None, None));
+    };
+    let at = receipt.at.as_millis().max(updated_at);
+    event(connection, id, at, next)?;
+    connection
+        .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![id, next.number(), at])?;
+    Ok((Some(next), callback_url))
+}
+
+/// What was said last of each of these parts.
+pub(super) fn of_parts(
+    connection: &Connection,
+    id: &[u8; 16],
+    gateway: &str,
+    provider_ids: &[String],
+) -> rusqlite::Result<Vec<Option<PartReceipt>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT status, code, detail, at FROM part WHERE gateway = ?1 AND provider_id = ?2 AND id = ?3 AND at IS NOT NULL",
+    )?;
+    let of_part = |provider_id: &String| {
+        let receipt = statement.query_row(params![gateway, provider_id, id], |row| {
+            Ok(PartReceipt {
+                provider_id: provider_id.clone(),
+                status: word(row, 0, ReceiptStatus::from_number)?,
+                code: row.get(1)?,
+                detail: row.get(2)?,
+                at: Timestamp::from_millis(row.get(3)?),
+            })
+        });
+        receipt.optional()
+    };
+    provider_ids.iter().map(of_part).collect()
+}
+
+fn unmatched(
+    connection: &Connection,
+    gateway: Option<&str>,
+    before: Option<u64>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Unmatched>> {
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    const COLUMNS: &str = "SELECT seq, gateway, provider_id, status, code, detail, at FROM receipt";
+    let read = |row: &Row<'_>| {
+        Ok(Unmatched { number: row.get::<_, i64>(0)?.unsigned_abs(), receipt: read_receipt(row)? })
+    };
+    match gateway {
+        Some(gateway) => connection
+            .prepare_cached(&format!(
+                "{COLUMNS} INDEXED BY receipt_gateway WHERE gateway = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+            ))?
+            .query_map(params![gateway, before, limit], read)?
+            .collect(),
+        None => connection
+            .prepare_cached(&format!("{COLUMNS} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?
+            .query_map(params![before, limit], read)?
+            .collect(),
+    }
+}
+
+fn read_receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
+    Ok(Receipt {
+        gateway: row.get(1)?,
+        provider_id: row.get(2)?,
+        status: word(row, 3, ReceiptStatus::from_number)?,
+        code: row.get(4)?,
+        detail: row.get(5)?,
+        at: Timestamp::from_millis(row.get(6)?),
+    })
+}

@@ -1,17 +1,17 @@
 //! A message leaves its place in a queue: its attempt, its state and its events are put down; once it is over, its content is erased.
 
-use super::insert::event;
+use super::{insert::event, receipts};
 use crate::{
     message::{Attempt, MessageId, OutcomeKind, State, Timestamp},
-    store::{Canceled, Next, Place, Step},
+    store::{Canceled, Next, Place, Recorded, Step},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-/// Whether the message was where the step takes it from.
-pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<bool> {
+/// Records one step.
+pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Recorded> {
     let (gateway, place) = &step.from;
     if !leave(connection, gateway, place)? {
-        return Ok(false);
+        return Ok(Recorded::default());
     }
     let id = step.id.as_bytes();
     let mut state = state_of(connection, id)?;
@@ -52,7 +52,11 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<boo
                 ])?;
         }
     }
-    Ok(true)
+    // After the state: receipts that came before move the message on from there.
+    match &step.attempt {
+        Some(attempt) => receipts::parts(connection, id, attempt),
+        None => Ok(Recorded { taken: true, ..Recorded::default() }),
+    }
 }
 
 /// Marks that a submission begins; whether the message was where it was expected.

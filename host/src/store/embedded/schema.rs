@@ -127,7 +127,7 @@ pub(super) const MIGRATIONS: &[&str] = &["
     INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at)
         SELECT s.gateway, j.value, s.id, s.updated_at FROM state s, json_each(s.provider_ids) j WHERE s.state = 2;
 
-    -- Receipts that belong to no message, or came before it was known which ids it got; and all spellings of their ids.
+    -- Receipts that belong to no message, or came before it was known which ids it got.
     CREATE TABLE receipt (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         gateway TEXT NOT NULL,
@@ -137,13 +137,8 @@ pub(super) const MIGRATIONS: &[&str] = &["
         detail TEXT,
         at INTEGER NOT NULL
     ) STRICT;
+    CREATE INDEX receipt_part ON receipt (gateway, provider_id);
     CREATE INDEX receipt_gateway ON receipt (gateway);
-    CREATE TABLE receipt_spelling (
-        gateway TEXT NOT NULL,
-        spelling TEXT NOT NULL,
-        seq INTEGER NOT NULL,
-        PRIMARY KEY (gateway, spelling, seq)
-    ) STRICT, WITHOUT ROWID;
 
     -- What is to be told to others: a message's change to this state, or an inbound message (payload, JSON; erased with the row).
     ALTER TABLE message ADD COLUMN callback_url TEXT;

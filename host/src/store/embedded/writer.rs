@@ -1,9 +1,9 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Depths, Options, insert, maintenance::Maintenance, record, store_error};
+use super::{Depths, Options, insert, maintenance::Maintenance, receipts, record, store_error};
 use crate::{
-    message::{MessageId, NewMessage, Timestamp},
-    store::{Canceled, Inserted, Next, Once, Place, Step, StoreError},
+    message::{MessageId, NewMessage, Receipt, Timestamp},
+    store::{Canceled, Inserted, Next, Once, Place, Received, Recorded, Step, StoreError},
     telemetry::metrics::Metrics,
 };
 use rusqlite::{Connection, TransactionBehavior};
@@ -32,7 +32,8 @@ type Done<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the writer can be asked.
 pub(super) enum Request {
     Insert { batch: Vec<NewMessage>, once: Option<Once>, done: Done<Inserted> },
-    Record { batch: Vec<Step>, done: Done<Vec<bool>> },
+    Record { batch: Vec<Step>, done: Done<Vec<Recorded>> },
+    Receive { batch: Vec<Receipt>, done: Done<Vec<Received>> },
     Mark { id: MessageId, from: (String, Place), at: Timestamp, done: Done<bool> },
     Cancel { id: MessageId, at: Timestamp, done: Done<Canceled> },
     Prove { done: Done<()> },
@@ -44,6 +45,7 @@ impl Request {
         match self {
             Self::Insert { batch, .. } => batch.len(),
             Self::Record { batch, .. } => batch.len(),
+            Self::Receive { batch, .. } => batch.len(),
             Self::Mark { .. } | Self::Cancel { .. } | Self::Prove { .. } | Self::Close { .. } => 1,
         }
     }
@@ -198,7 +200,8 @@ impl Thread {
 /// What a request came to.
 enum Reply {
     Inserted(Inserted),
-    Recorded(Vec<bool>),
+    Recorded(Vec<Recorded>),
+    Received(Vec<Received>),
     Marked(bool),
     Canceled(Canceled),
     Done,
@@ -233,17 +236,21 @@ impl Change {
             Request::Record { batch, .. } => {
                 let mut taken = Vec::with_capacity(batch.len());
                 for step in batch {
-                    let took = record::step(transaction, step)?;
-                    if took {
+                    let recorded = record::step(transaction, step)?;
+                    if recorded.taken {
                         self.count(&step.from.0, -1);
                         match &step.next {
                             Next::Finished { .. } => self.erased = true,
                             Next::Waits { gateway, .. } => self.count(gateway, 1),
                         }
                     }
-                    taken.push(took);
+                    taken.push(recorded);
                 }
                 Reply::Recorded(taken)
+            }
+            Request::Receive { batch, .. } => {
+                let received = batch.iter().map(|receipt| receipts::receive(transaction, receipt));
+                Reply::Received(received.collect::<rusqlite::Result<_>>()?)
             }
             Request::Mark { id, from, at, .. } => Reply::Marked(record::mark(transaction, *id, from, *at)?),
             Request::Cancel { id, at, .. } => {
@@ -278,11 +285,13 @@ impl Request {
         match (self, result) {
             (Self::Insert { done, .. }, Ok(Reply::Inserted(inserted))) => drop(done.send(Ok(inserted))),
             (Self::Record { done, .. }, Ok(Reply::Recorded(taken))) => drop(done.send(Ok(taken))),
+            (Self::Receive { done, .. }, Ok(Reply::Received(received))) => drop(done.send(Ok(received))),
             (Self::Mark { done, .. }, Ok(Reply::Marked(marked))) => drop(done.send(Ok(marked))),
             (Self::Cancel { done, .. }, Ok(Reply::Canceled(canceled))) => drop(done.send(Ok(canceled))),
             (Self::Prove { done }, Ok(_)) => drop(done.send(Ok(()))),
             (Self::Insert { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Record { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Receive { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Mark { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Cancel { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Prove { done }, Err(error)) => drop(done.send(Err(error))),

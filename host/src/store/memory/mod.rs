@@ -5,9 +5,12 @@ mod history;
 mod receipts;
 mod webhooks;
 
-use super::{Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Step, Store, StoreError};
+use super::{
+    Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Recorded, Step, Store, StoreError,
+};
 use crate::message::{Content, Message, MessageId, NewMessage, Progress, State, Timestamp, Validity};
 use futures_util::{FutureExt as _, future::BoxFuture};
+use receipts::Said;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -29,6 +32,7 @@ struct Kept {
     queues: BTreeMap<String, BTreeSet<Place>>,
     /// By API key and key of the request.
     requests: HashMap<(String, String), Remembered>,
+    said: Said,
     closed: bool,
 }
 
@@ -105,11 +109,11 @@ impl Kept {
         self.queues.entry(gateway.to_owned()).or_default().insert(place);
     }
 
-    fn step(&mut self, step: Step) -> bool {
+    fn step(&mut self, step: Step) -> Recorded {
         let Step { id, from, attempt, at, next, callback_url: _ } = step;
-        let Some(entry) = self.at(id, &from) else { return false };
-        if let Some(attempt) = attempt {
-            entry.message.attempted(attempt);
+        let Some(entry) = self.at(id, &from) else { return Recorded::default() };
+        if let Some(attempt) = &attempt {
+            entry.message.attempted(attempt.clone());
         }
         match next {
             Next::Finished { state, reason } => {
@@ -127,7 +131,19 @@ impl Kept {
                 self.enter(&gateway, place);
             }
         }
-        true
+        // After the state: receipts that came before move the message on from there.
+        match attempt {
+            Some(attempt) => self.parts(id, &attempt),
+            None => Recorded { taken: true, ..Recorded::default() },
+        }
+    }
+
+    /// The message as it is shown.
+    fn message(&self, id: MessageId) -> Option<Message> {
+        let mut message = self.messages.get(&id)?.message.clone();
+        let said = self.of_parts(id, &message.gateway, &message.provider_ids);
+        message.receipts = said.into_iter().flatten().collect();
+        Some(message)
     }
 
     /// The messages at these places, without their contents.
@@ -200,7 +216,7 @@ impl Store for MemoryStore {
         self.open(|kept| Ok(kept.known(once)))
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<bool>, StoreError>> {
+    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
         self.open(|kept| Ok(batch.into_iter().map(|step| kept.step(step)).collect()))
     }
 
@@ -299,7 +315,7 @@ impl Store for MemoryStore {
     }
 
     fn message(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Message>, StoreError>> {
-        self.open(|kept| Ok(kept.messages.get(&id).map(|entry| entry.message.clone())))
+        self.open(|kept| Ok(kept.message(id)))
     }
 
     fn unfinished(&self) -> u64 {

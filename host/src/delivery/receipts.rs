@@ -1,0 +1,96 @@
+//! What services say later of what they took: stored, matched, told.
+
+use crate::{
+    message::{Clock, MessageId, Receipt, State},
+    plugin::{NotStored, ServiceEvent, Sink},
+    store::{Matched, Received, Store, StoreError},
+    telemetry::metrics::Metrics,
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use std::{fmt, sync::Arc};
+
+/// Takes the events of all gateways. Exists before the gateways do, whose providers may have something to say from their start on.
+#[derive(Clone)]
+pub struct Inbox {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl Inbox {
+    /// Puts events into `store`.
+    pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self { store, clock, metrics }
+    }
+
+    /// Stores what a service said; resolves when it is on disk: all of it, or none.
+    ///
+    /// # Errors
+    /// The store can't take it: the service is to send it again.
+    ///
+    /// # Cancellation
+    /// It may be stored or not.
+    pub async fn take(&self, gateway: &str, events: Vec<ServiceEvent>) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let mut receipts = Vec::with_capacity(events.len());
+        for event in events {
+            match event {
+                ServiceEvent::Receipt { provider_id, status, code, detail } => {
+                    receipts.push(Receipt { gateway: gateway.into(), provider_id, status, code, detail, at });
+                }
+                ServiceEvent::Inbound { .. } => {}
+            }
+        }
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        let received = self.store.receive(receipts.clone()).await?;
+        for (receipt, received) in receipts.iter().zip(received) {
+            self.tell(receipt, &received);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, receipt: &Receipt, received: &Received) {
+        let Receipt { gateway, provider_id, status, code, .. } = receipt;
+        let is_matched = matches!(received, Received::Matched(_));
+        self.metrics.receipt(gateway, status.as_str(), if is_matched { "matched" } else { "unmatched" });
+        match received {
+            Received::Matched(Matched { id, moved, .. }) => {
+                tracing::debug!(%id, gateway, provider_id, status = status.as_str(), code, "receipt");
+                if let Some(state) = *moved {
+                    moved_on(&self.metrics, *id, gateway, state, code.as_deref());
+                }
+            }
+            Received::Unmatched => {
+                tracing::debug!(
+                    gateway,
+                    provider_id,
+                    status = status.as_str(),
+                    code,
+                    "a receipt for no message yet"
+                );
+            }
+        }
+    }
+}
+
+/// A receipt took a message from `sent` to its last state.
+pub(super) fn moved_on(metrics: &Metrics, id: MessageId, gateway: &str, state: State, code: Option<&str>) {
+    metrics.finished(gateway, state.as_str(), None);
+    tracing::info!(%id, gateway, state = state.as_str(), code, "receipt of a message");
+}
+
+impl Sink for Inbox {
+    fn deliver(&self, gateway: &str, event: ServiceEvent) -> BoxFuture<'static, Result<(), NotStored>> {
+        let (inbox, gateway) = (self.clone(), gateway.to_owned());
+        async move { inbox.take(&gateway, vec![event]).await.map_err(|error| NotStored(error.to_string())) }
+            .boxed()
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a provider hands over on its own: delivery receipts, and messages that somebody sent to one of the service's numbers.
+
+use super::instance::{Redaction, id_as_kept};
+use crate::message::{ReceiptStatus, Recipient, Text};
+use futures_util::future::BoxFuture;
+use gatepost_provider_api::abi::{EventKind, FfiEvent, ReceiptCode};
+
+/// The longest inbound text in bytes: far more than the parts of an SMS make.
+const LONGEST_TEXT: usize = 1 << 18;
+
+/// What a service says of a message, or sends on its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceEvent {
+    /// A delivery receipt. `code` and `detail` are free of secrets and texts.
+    Receipt {
+        /// The id that the service gave to the part.
+        provider_id: String,
+        /// What became of the part.
+        status: ReceiptStatus,
+        /// The service's own code.
+        code: Option<String>,
+        /// The service's own words.
+        detail: Option<String>,
+    },
+    /// An inbound message.
+    Inbound {
+        /// Who sent it.
+        from: Recipient,
+        /// To which number.
+        to: Recipient,
+        /// What it says.
+        text: Text,
+    },
+}
+
+/// An event was not stored: the service is to send it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotStored(pub String);
+
+/// Where the events of all gateways go.
+pub trait Sink: Send + Sync + 'static {
+    /// Stores an event; resolves when it is on disk. May be polled on any thread, within any runtime or none.
+    ///
+    /// # Errors
+    /// It is not stored.
+    fn deliver(&self, gateway: &str, event: ServiceEvent) -> BoxFuture<'static, Result<(), NotStored>>;
+}
+
+impl ServiceEvent {
+    /// The event as it crossed the boundary.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn of(event: FfiEvent, redaction: &Redaction) -> Result<Self, String> {
+        let said = |words: Option<abi_stable::std_types::RString>| {
+            words.filter(|words| !words.is_empty()).map(|words| redaction.clean(&words, None))
+        };
+        match event.kind {
+            EventKind::RECEIPT if event.provider_id.is_empty() => Err("the receipt names no id".into()),
+            EventKind::RECEIPT => Ok(Self::Receipt {
+                provider_id: id_as_kept(&event.provider_id),
+                status: match event.status {
+                    ReceiptCode::DELIVERED => ReceiptStatus::Delivered,
+                    ReceiptCode::UNDELIVERED => ReceiptStatus::Undelivered,
+                    _ => ReceiptStatus::Pending,
+                },
+                code: said(event.code.into_option()),
+                detail: said(event.detail.into_option()),
+            }),
+            EventKind::INBOUND if event.text.len() > LONGEST_TEXT => {
+                Err(format!("the text is longer than {LONGEST_TEXT} bytes"))
+            }
+            EventKind::INBOUND => Ok(Self::Inbound {
+                from: Recipient::new(event.from.as_str()),
+                to: Recipient::new(event.to.as_str()),
+                text: Text::new(event.text.as_str()),
+            }),
+            kind => Err(format!("an event of kind {kind} is not known to this version of the host")),
+        }
+    }
+}
