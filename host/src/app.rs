@@ -9,7 +9,7 @@ pub use check::{Checked, check, probe};
 use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
     api::{self, Api},
-    config::{Config, ConfigProblems, Doubts},
+    config::{Config, ConfigProblems, Doubts, Reach},
     delivery::{Delivery, Inbox},
     gateway::Gateway,
     message::{Clock, Message, State},
@@ -219,7 +219,7 @@ fn wanted(body: &serde_json::Value, routes: &Routes) -> Vec<String> {
     let route = match (text("gateway"), text("route")) {
         (Some(gateway), _) => return vec![gateway.to_owned()],
         (None, Some(name)) => routes.named(name),
-        (None, None) => text("to").and_then(|to| routes.fitting(to, text("tag"))),
+        (None, None) => text("to").and_then(|to| routes.fitting(to, text("tag"), &Reach::default())),
     };
     route.map(|route| route.gateways().to_vec()).unwrap_or_default()
 }

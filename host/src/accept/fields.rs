@@ -1,7 +1,7 @@
 //! The members of a request, checked one by one, with every error collected. No error quotes a text.
 
 use crate::{
-    config::duration,
+    config::{Reach, duration},
     delivery::Delivery,
     message::{Content, Priority, Recipient, Text, Timestamp},
     route::{Route, Routes},
@@ -69,6 +69,8 @@ pub struct FieldError {
 pub(super) struct Fields<'a> {
     members: &'a Map<String, Value>,
     errors: Vec<FieldError>,
+    /// What whoever asks may not use.
+    forbidden: Option<String>,
 }
 
 impl<'a> Fields<'a> {
@@ -77,7 +79,7 @@ impl<'a> Fields<'a> {
             let detail = format!("must be a JSON object, not {}", kind(body));
             return Err(vec![FieldError { pointer: String::new(), detail }]);
         };
-        let mut fields = Self { members, errors: Vec::new() };
+        let mut fields = Self { members, errors: Vec::new(), forbidden: None };
         for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
             let mend = match nearest(name, MEMBERS) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -94,6 +96,10 @@ impl<'a> Fields<'a> {
 
     pub(super) fn into_errors(self) -> Vec<FieldError> {
         self.errors
+    }
+
+    pub(super) fn forbidden(&mut self) -> Option<String> {
+        self.forbidden.take()
     }
 
     fn error(&mut self, name: &str, detail: impl Into<String>) {
@@ -174,6 +180,7 @@ impl<'a> Fields<'a> {
         routes: &'r Routes,
         to: Option<&Recipient>,
         tag: Option<&str>,
+        reach: &Reach,
     ) -> Option<Way<'r>> {
         match (self.given("gateway"), self.given("route")) {
             (true, true) => {
@@ -182,6 +189,10 @@ impl<'a> Fields<'a> {
             }
             (false, true) => {
                 let name = self.string("route", "")?;
+                if !reach.route(name) {
+                    self.forbidden = Some(format!("it may not use the route {name:?}"));
+                    return None;
+                }
                 let found = routes.named(name).map(Way::Along);
                 if found.is_none() {
                     let names = routes.all().iter().map(|route| route.name.as_str());
@@ -194,14 +205,20 @@ impl<'a> Fields<'a> {
                 if self.errors.iter().any(|error| error.pointer == "/tag") {
                     return None;
                 }
-                let found = routes.fitting(to?.expose(), tag).map(Way::Along);
-                if found.is_none() {
+                let found = routes.fitting(to?.expose(), tag, reach).map(Way::Along);
+                if found.is_none() && !reach.is_unlimited() {
+                    self.forbidden = Some("none of the routes that it may use fits the message".into());
+                } else if found.is_none() {
                     self.error("gateway", "is missing: no route fits the message, and there is no default route; name a gateway or a route");
                 }
                 found
             }
             (true, false) => {
                 let name = self.string("gateway", "")?;
+                if !reach.gateway(name) {
+                    self.forbidden = Some(format!("it may not use the gateway {name:?}"));
+                    return None;
+                }
                 if delivery.gateway(name).is_some() {
                     return Some(Way::Through(name.to_owned()));
                 }

@@ -1,16 +1,20 @@
 //! Admission: a request becomes a message, and durable, or is refused with every reason at once.
 
+mod batch;
 mod fields;
 
 use crate::{
+    config::Reach,
     delivery::{Delivery, Ticket},
-    message::{Clock, Message, MessageId, NewMessage, Priority, State, Validity},
+    message::{
+        Clock, Content, Message, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity,
+    },
     route::Routes,
-    store::{Canceled, Inserted, Once, Place, Store, StoreError},
+    store::{Canceled, Inserted, Once, Place, Store, StoreError, Unmatched},
     telemetry::metrics::Metrics,
 };
 pub use fields::FieldError;
-use fields::Fields;
+use fields::{Fields, Way};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::{fmt, sync::Arc, time::Duration};
@@ -24,6 +28,8 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 pub struct Caller {
     /// Name of the API key; `None` where the host has no keys.
     pub api_key: Option<String>,
+    /// What it may use.
+    pub reach: Reach,
 }
 
 /// How a message is to be taken.
@@ -41,6 +47,9 @@ pub enum Refusal {
     /// The request itself: every field that is wrong.
     #[error("the message has invalid fields")]
     Invalid(Vec<FieldError>),
+    /// A route or gateway that whoever asks may not use.
+    #[error("the API key does not permit it: {0}")]
+    Forbidden(String),
     /// As many unfinished messages as `store.max_queued` allows, or too many requests wait for the disk.
     #[error("overloaded: {reason}")]
     Overloaded {
@@ -112,6 +121,19 @@ impl Acceptor {
         &self.delivery
     }
 
+    /// Receipts that belong to no message, of one gateway or of all, the latest first.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn unmatched_receipts(
+        &self,
+        gateway: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Unmatched>, StoreError> {
+        self.store.unmatched(gateway, before, limit).await
+    }
+
     /// The figures, as Prometheus reads them.
     ///
     /// # Errors
@@ -136,51 +158,119 @@ impl Acceptor {
     /// # Cancellation
     /// A future that is dropped has done all of it or nothing.
     pub async fn accept(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Result<Accepted, Refusal> {
-        if self.delivery.is_stopping() {
-            return Err(Refusal::Stopping);
+        let once = self.once(body, caller, wishes);
+        if let Some(ids) = self.known(once.as_ref()).await? {
+            return self.again(&ids, wishes.wait).await;
         }
-        let once = wishes.key.as_ref().map(|key| Once {
+        let draft = self.check(body, caller)?;
+        let new = self.admit(draft, caller, wishes.wait);
+        let message = Message::queued(&new);
+        // Before it is stored: its end could be there before the store's answer is.
+        let ticket = wishes.wait.then(|| self.delivery.ticket(new.id));
+        match self.store(vec![new], once).await? {
+            None => Ok(Accepted { message, finished: ticket }),
+            Some(ids) => self.again(&ids, wishes.wait).await,
+        }
+    }
+
+    /// Admits a batch, all or none: `{"messages": […]}`. The messages in their order: as they were stored; of a request that came
+    /// before, as they stand now.
+    ///
+    /// # Errors
+    /// Why not, with every field of every message that is wrong; nothing was stored then.
+    ///
+    /// # Cancellation
+    /// A future that is dropped has done all of it or nothing.
+    pub async fn accept_batch(
+        &self,
+        body: &Value,
+        caller: &Caller,
+        wishes: &Wishes,
+    ) -> Result<Vec<Message>, Refusal> {
+        let once = self.once(body, caller, wishes);
+        if let Some(ids) = self.known(once.as_ref()).await? {
+            return self.all_again(&ids).await;
+        }
+        let bodies = batch::messages(body).map_err(Refusal::Invalid)?;
+        let (mut drafts, mut errors) = (Vec::with_capacity(bodies.len()), Vec::new());
+        for (number, body) in bodies.iter().enumerate() {
+            match self.check(body, caller) {
+                Ok(draft) => drafts.push(draft),
+                Err(Refusal::Invalid(found)) => {
+                    errors.extend(found.into_iter().map(|error| batch::of_message(number, error)));
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Refusal::Invalid(errors));
+        }
+        // Only now, since each takes its route's turn.
+        let new = drafts.into_iter().map(|draft| self.admit(draft, caller, false)).collect::<Vec<_>>();
+        let messages = new.iter().map(Message::queued).collect();
+        match self.store(new, once).await? {
+            None => Ok(messages),
+            Some(ids) => self.all_again(&ids).await,
+        }
+    }
+
+    fn once(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Option<Once> {
+        wishes.key.as_ref().map(|key| Once {
             api_key: caller.api_key.clone().unwrap_or_default(),
             key: key.clone(),
             fingerprint: fingerprint(body),
             at: self.clock.now(),
-        });
-        // Before anything is looked at: what was accepted stays so, whatever has become of its gateway, and takes nobody's place.
-        if let Some(once) = &once {
-            match self.store.known(once).await {
-                Ok(None | Some(Inserted::Stored)) => {}
-                Ok(Some(Inserted::Known(ids))) => return self.known(&ids, wishes.wait).await,
-                Ok(Some(Inserted::Conflict)) => return Err(Refusal::KeyReused),
-                Err(error) => return Err(error.into()),
-            }
+        })
+    }
+
+    /// The messages of the same request that came before. Looked up before anything else: what was accepted stays so, whatever has become
+    /// of its gateway, and takes nobody's place.
+    async fn known(&self, once: Option<&Once>) -> Result<Option<Vec<MessageId>>, Refusal> {
+        if self.delivery.is_stopping() {
+            return Err(Refusal::Stopping);
         }
-        let new = self.admit(body, caller, wishes.wait).map_err(Refusal::Invalid)?;
-        if self.store.unfinished() >= self.max_queued {
+        let Some(once) = once else { return Ok(None) };
+        match self.store.known(once).await? {
+            None | Some(Inserted::Stored) => Ok(None),
+            Some(Inserted::Known(ids)) => Ok(Some(ids)),
+            Some(Inserted::Conflict) => Err(Refusal::KeyReused),
+        }
+    }
+
+    /// Stores the messages and has their gateways look; or the ids of those that the same request made before.
+    async fn store(
+        &self,
+        new: Vec<NewMessage>,
+        once: Option<Once>,
+    ) -> Result<Option<Vec<MessageId>>, Refusal> {
+        let count = new.len() as u64;
+        if self.store.unfinished().saturating_add(count) > self.max_queued {
             let reason =
-                format!("{} messages wait for delivery, as many as `max_queued` allows", self.max_queued);
+                format!("with it more than {} messages would wait, as `max_queued` has it", self.max_queued);
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
         }
-        let message = Message::queued(&new);
-        let (place, deadline) =
-            (Place { priority: new.priority, due_at: new.due_at, id: new.id }, new.deadline);
-        // Before it is stored: its end could be there before the store's answer is.
-        let ticket = wishes.wait.then(|| self.delivery.ticket(new.id));
         let (store, delivery) = (Arc::clone(&self.store), Arc::clone(&self.delivery));
+        let wakes = new.iter().map(|new| {
+            let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
+            (new.gateway.clone(), place, new.deadline)
+        });
+        let wakes = wakes.collect::<Vec<_>>();
         // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered.
         let stored = tokio::spawn(async move {
-            let gateway = new.gateway.clone();
-            let inserted = store.insert(vec![new], once).await?;
+            let inserted = store.insert(new, once).await?;
             if inserted == Inserted::Stored {
-                delivery.wake(&gateway, place, deadline);
+                for (gateway, place, deadline) in wakes {
+                    delivery.wake(&gateway, place, deadline);
+                }
             }
             Ok::<_, StoreError>(inserted)
         });
         match stored.await {
             Ok(Ok(Inserted::Stored)) => {
-                self.metrics.accepted();
-                Ok(Accepted { message, finished: ticket })
+                self.metrics.accepted(count);
+                Ok(None)
             }
-            Ok(Ok(Inserted::Known(ids))) => self.known(&ids, wishes.wait).await,
+            Ok(Ok(Inserted::Known(ids))) => Ok(Some(ids)),
             Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Refusal::Stopping),
@@ -188,13 +278,20 @@ impl Acceptor {
     }
 
     /// What a request made when it came first.
-    async fn known(&self, ids: &[MessageId], wait: bool) -> Result<Accepted, Refusal> {
-        let gone = || Refusal::Store(StoreError::Damaged("a remembered request has no message".into()));
+    async fn again(&self, ids: &[MessageId], wait: bool) -> Result<Accepted, Refusal> {
         let id = *ids.first().ok_or_else(gone)?;
         let ticket = wait.then(|| self.delivery.ticket(id));
         let message = self.message(id).await?.ok_or_else(gone)?;
         let finished = ticket.filter(|_| !message.state.is_finished());
         Ok(Accepted { message, finished })
+    }
+
+    async fn all_again(&self, ids: &[MessageId]) -> Result<Vec<Message>, Refusal> {
+        let mut messages = Vec::with_capacity(ids.len());
+        for id in ids {
+            messages.push(self.message(*id).await?.ok_or_else(gone)?);
+        }
+        Ok(messages)
     }
 
     /// Cancels a message that is `queued`; it becomes what it is then.
@@ -225,29 +322,40 @@ impl Acceptor {
         }))
     }
 
-    fn admit(&self, body: &Value, caller: &Caller, wait: bool) -> Result<NewMessage, Vec<FieldError>> {
-        let mut fields = Fields::of(body)?;
+    /// Checks a message; it is not admitted yet.
+    fn check(&self, body: &Value, caller: &Caller) -> Result<Draft<'_>, Refusal> {
+        let mut fields = Fields::of(body).map_err(Refusal::Invalid)?;
         let to = fields.recipient();
         let content = fields.content();
         let from = fields.short_text("from");
         let tag = fields.short_text("tag");
-        let way = fields.way(&self.delivery, &self.routes, to.as_ref(), tag.as_deref());
-        let default = if wait { Priority::High } else { Priority::Normal };
-        let priority = fields.priority().unwrap_or(default);
+        let way = fields.way(&self.delivery, &self.routes, to.as_ref(), tag.as_deref(), &caller.reach);
+        let priority = fields.priority();
         let own = fields.valid_for();
         let now = self.clock.now();
         let send_at = fields.send_at(now);
         fields.refuse_what_is_not_built();
-        let ((Some(to), Some(content), Some(way)), []) = ((to, content, way), fields.errors()) else {
-            return Err(fields.into_errors());
-        };
+        if let Some(what) = fields.forbidden() {
+            return Err(Refusal::Forbidden(what));
+        }
+        match ((to, content, way), fields.errors()) {
+            ((Some(to), Some(content), Some(way)), []) => {
+                Ok(Draft { to, content, from, tag, way, priority, own, now, send_at })
+            }
+            _ => Err(Refusal::Invalid(fields.into_errors())),
+        }
+    }
+
+    fn admit(&self, draft: Draft<'_>, caller: &Caller, wait: bool) -> NewMessage {
+        let Draft { to, content, from, tag, way, priority, own, now, send_at } = draft;
+        let default = if wait { Priority::High } else { Priority::Normal };
         let from_when = send_at.unwrap_or(now);
         let validity = Validity { from: from_when, own };
         let (gateways, route) = way.take();
         let gateway = self.delivery.first_usable(&gateways);
         let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
         let longest = gateways.iter().filter_map(valid_for).max().unwrap_or_default();
-        Ok(NewMessage {
+        NewMessage {
             id: MessageId::new(),
             to,
             content,
@@ -257,15 +365,32 @@ impl Acceptor {
             plan: if route.is_some() { gateways } else { Vec::new() },
             route,
             tag,
-            priority,
+            priority: priority.unwrap_or(default),
             created_at: now,
             due_at: from_when,
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
             callback_url: None,
-        })
+        }
     }
+}
+
+/// A message whose members are right.
+struct Draft<'r> {
+    to: Recipient,
+    content: Content,
+    from: Option<String>,
+    tag: Option<String>,
+    way: Way<'r>,
+    priority: Option<Priority>,
+    own: Option<Duration>,
+    now: Timestamp,
+    send_at: Option<Timestamp>,
+}
+
+fn gone() -> Refusal {
+    Refusal::Store(StoreError::Damaged("a remembered request has no message".into()))
 }
 
 /// Of the request's content: how it is written does not matter, nor in which order its members stand, which JSON leaves open.

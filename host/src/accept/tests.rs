@@ -100,7 +100,7 @@ async fn all_bad_fields_are_named_at_once() {
 async fn what_is_not_said_gets_its_default() {
     let (acceptor, _) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
-    let caller = Caller { api_key: Some("app".into()) };
+    let caller = Caller { api_key: Some("app".into()), ..Caller::default() };
     let message = acceptor.accept(&body, &caller, &Wishes::default()).await.unwrap().message;
     assert_eq!((message.priority, message.created_at), (Priority::Normal, NOON));
     assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(600)));
@@ -218,7 +218,10 @@ async fn a_tag_that_cannot_be_taken_is_one_error() {
 async fn a_key_stands_for_its_first_request() {
     let (acceptor, store) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
-    let (app, web) = (Caller { api_key: Some("app".into()) }, Caller { api_key: Some("web".into()) });
+    let (app, web) = (
+        Caller { api_key: Some("app".into()), ..Caller::default() },
+        Caller { api_key: Some("web".into()), ..Caller::default() },
+    );
     let once = Wishes { wait: false, key: Some("order-1".into()) };
     let first = acceptor.accept(&body, &app, &once).await.unwrap().message;
     // Written otherwise, it is the same.

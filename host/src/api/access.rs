@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use crate::{
     accept::Caller,
-    config::{ApiKey, Scope},
+    config::{ApiKey, Reach, Scope},
     message::Message,
 };
 use axum::{
@@ -105,7 +105,32 @@ fn is_loopback(host: &str) -> bool {
 
 impl Identity<'_> {
     pub(super) fn caller(&self) -> Caller {
-        Caller { api_key: self.key.map(|key| key.name.clone()) }
+        Caller { api_key: self.key.map(|key| key.name.clone()), reach: self.reach() }
+    }
+
+    /// The routes and gateways that they may use.
+    pub(super) fn reach(&self) -> Reach {
+        self.key.map(|key| key.reach.clone()).unwrap_or_default()
+    }
+
+    /// Whether they may post receipts of this gateway. Without keys nobody may.
+    pub(super) fn must_post_receipts(&self, gateway: &str) -> Result<(), Problem> {
+        if self.key.is_none() {
+            let what = "receipts are taken with an API key that has the scope \"receipt\"; there is no key in the configuration";
+            return Err(Problem::forbidden(what));
+        }
+        if !self.may(Scope::Receipt) {
+            return Err(Self::forbidden("receipt"));
+        }
+        if !self.reach().gateway(gateway) {
+            return Err(Problem::forbidden(format!("it may not use the gateway {gateway:?}")));
+        }
+        Ok(())
+    }
+
+    /// Whether they may see what belongs to no message.
+    pub(super) fn must_read(&self) -> Result<(), Problem> {
+        if self.may(Scope::Read) { Ok(()) } else { Err(Self::forbidden("read")) }
     }
 
     /// Without keys, sending and reading are allowed.
@@ -136,7 +161,6 @@ impl Identity<'_> {
     }
 
     fn forbidden(scope: &str) -> Problem {
-        Problem::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that")
-            .detail(format!("it lacks the scope {scope:?}"))
+        Problem::forbidden(format!("it lacks the scope {scope:?}"))
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Api,
     access::Identity,
+    body,
     problem::Problem,
     wait::{self, Wait},
 };
@@ -12,23 +13,16 @@ use crate::{
     store::Canceled,
 };
 use axum::{
-    body::Body,
+    Json,
     extract::{Path, Request, State as Extract, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use http_body_util::BodyExt as _;
-use serde_json::Value;
-use std::time::Duration;
+use serde_json::json;
 
-/// The largest body.
+/// The largest message, and the largest batch.
 const LARGEST: usize = 1 << 20;
-
-/// How much of a larger one is read before it is refused.
-const DRAINED: usize = 8 << 20;
-
-/// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const LARGEST_BATCH: usize = 8 << 20;
 
 /// `POST /v1/messages`
 pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result<Response, Problem> {
@@ -36,15 +30,7 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
     identity.must_send()?;
     let wait = wait::wanted(request.uri(), request.headers())?;
     let key = idempotency_key(request.headers())?;
-    must_be_json(request.headers())?;
-    let awaits_permission = request.headers().contains_key(header::EXPECT);
-    let body = request.into_body();
-    // Whoever asks before sending, or would send without end, is told at once.
-    let announced = axum::body::HttpBody::size_hint(&body).lower();
-    if announced > DRAINED as u64 || (announced > LARGEST as u64 && awaits_permission) {
-        return Err(too_large());
-    }
-    let body = parse(&read(body).await?)?;
+    let body = body::json(request, LARGEST).await?;
     let wishes = Wishes { wait: wait.is_some(), key };
     let accepted = api.shared.acceptor.accept(&body, &identity.caller(), &wishes).await?;
     // Whoever waits needs the text no longer, and there may be thousands of them.
@@ -61,6 +47,19 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
         headers.insert(HeaderName::from_static("preference-applied"), applied);
     }
     Ok(response)
+}
+
+/// `POST /v1/messages/batch`: all of them or none.
+pub(super) async fn send_batch(Extract(api): Extract<Api>, request: Request) -> Result<Response, Problem> {
+    let identity = api.shared.access.identify(request.headers())?;
+    identity.must_send()?;
+    wait::no_parameters(request.uri())?;
+    let key = idempotency_key(request.headers())?;
+    let body = body::json(request, LARGEST_BATCH).await?;
+    let wishes = Wishes { wait: false, key };
+    let messages = api.shared.acceptor.accept_batch(&body, &identity.caller(), &wishes).await?;
+    let messages = messages.iter().map(as_json).collect::<Vec<_>>();
+    Ok((StatusCode::ACCEPTED, Json(json!({ "messages": messages }))).into_response())
 }
 
 /// What is known when the wait is over.
@@ -169,56 +168,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         }
         _ => wrong("must be 1 to 255 visible ASCII characters, without spaces"),
     }
-}
-
-fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = given.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON")
-        .detail("send it with `Content-Type: application/json`"))
-}
-
-/// Reads a body of at most 1 MiB. Of a larger one some more is read and dropped: a client that is still sending when the connection is
-/// closed sees a broken pipe in place of the answer.
-async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
-    let collected = async {
-        let mut bytes = Vec::new();
-        let mut length = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            length += data.len();
-            if length > DRAINED {
-                break;
-            }
-            if length <= LARGEST {
-                bytes.extend_from_slice(&data);
-            }
-        }
-        Ok::<_, axum::Error>((bytes, length))
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, collected).await {
-        Ok(Ok((bytes, length))) if length <= LARGEST => Ok(bytes),
-        Ok(Ok(_)) => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read")
-            .detail("it ended before its time")),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long")),
-    }
-}
-
-fn parse(body: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        // serde_json's own words may quote the body.
-        let place = format!("it is no JSON at line {}, column {}", error.line(), error.column());
-        Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read").detail(place)
-    })
-}
-
-fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
-        .detail("a message has at most 1 MiB")
 }
 
 fn json_response(status: StatusCode, message: &Message) -> Response {

@@ -1,10 +1,12 @@
 //! The HTTP API: one file a resource, every error a problem document.
 
 mod access;
+mod body;
 mod health;
 mod messages;
 mod metrics;
 mod problem;
+mod receipts;
 mod routes;
 mod serve;
 mod wait;
@@ -63,7 +65,10 @@ impl Api {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/messages", post(messages::send))
+            .route("/v1/messages/batch", post(messages::send_batch))
             .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
+            .route("/v1/receipts", get(receipts::unmatched))
+            .route("/v1/receipts/{gateway}", post(receipts::take))
             .route("/v1/routes", get(routes::list))
             .route("/v1/routes/explain", get(routes::explain))
             .route("/healthz", get(health::live))

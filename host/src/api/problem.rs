@@ -74,6 +74,11 @@ impl Problem {
         .member("errors", json!([{ "pointer": "", "parameter": name, "detail": detail }]))
     }
 
+    /// Something that the API key does not permit.
+    pub(super) fn forbidden(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that").detail(what)
+    }
+
     pub(super) fn stopping() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The host is stopping")
             .detail("send it again in a moment")
@@ -85,6 +90,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Invalid(errors) => Self::invalid_fields(errors),
+            Refusal::Forbidden(what) => Self::forbidden(what),
             Refusal::Overloaded { reason, retry_after } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
                     .detail(reason)

@@ -37,7 +37,8 @@ pub(super) async fn explain(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_see_some()?;
+    let identity = api.shared.access.identify(&headers)?;
+    identity.must_see_some()?;
     let (mut to, mut tag) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
         let place = match name.as_str() {
@@ -58,7 +59,7 @@ pub(super) async fn explain(
         return Err(Problem::invalid_parameter("to", "begins with a space; in a query write + as %2B"));
     }
     let acceptor = &api.shared.acceptor;
-    let route = acceptor.routes().fitting(&to, tag.as_deref()).ok_or_else(|| {
+    let route = acceptor.routes().fitting(&to, tag.as_deref(), &identity.reach()).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "no-such-route", "No route fits")
             .detail("no route's match holds for such a message, and there is no default route: it has to name a gateway or a route")
     })?;

@@ -1,7 +1,7 @@
 //! `[[api_keys]]`
 
 use super::{
-    ApiKey, Scope,
+    ApiKey, Reach, Scope,
     document::{Entry, Table},
     name::{self, Names},
     reader::Reader,
@@ -37,7 +37,8 @@ pub(super) fn api_keys(
     for item in items {
         let Some(table) = item.table(&mut reader.problems) else { continue };
         table.unknown(&KNOWN, &mut reader.problems);
-        restrictions(&table, references, reader);
+        let reach = reach(&table, references, reader);
+        not_built(&table, references, reader);
         let name = api_key_name(&table, &keys, reader);
         let sha256 = api_key_hash(&table, reader);
         let scopes = table.get("scopes").map_or(Some(vec![Scope::Send]), |entry| scopes(&entry, reader));
@@ -47,20 +48,22 @@ pub(super) fn api_keys(
                 let what = format!("is the hash of the API key {:?} as well", other.name);
                 reader.refuse(&place, what, "make a key for each");
             }
-            keys.push(ApiKey { name, sha256, scopes });
+            keys.push(ApiKey { name, sha256, scopes, reach });
         }
     }
     keys
 }
 
-/// What the key is restricted to: not built.
-fn restrictions(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>) {
-    for (name, names) in [("routes", references.routes), ("gateways", references.gateways)] {
-        // An empty list restricts nothing.
-        if let Some(entry) = table.get(name).filter(|entry| !entry.is_empty_list()) {
-            reader.not_built(&entry, |reader| names.listed(&entry, reader));
-        }
-    }
+/// What the key is restricted to. An empty list restricts nothing.
+fn reach(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>) -> Reach {
+    let mut listed = |name: &str, names: &Names| {
+        let listed = table.get(name).and_then(|entry| names.listed(&entry, reader));
+        listed.unwrap_or_default().into_iter().map(|(_, name)| name).collect()
+    };
+    Reach { routes: listed("routes", references.routes), gateways: listed("gateways", references.gateways) }
+}
+
+fn not_built(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>) {
     if let Some(entry) = table.get("rate") {
         reader.not_built(&entry, |reader| reader.rate(&entry));
     }

@@ -188,6 +188,34 @@ pub struct ApiKey {
     pub sha256: [u8; 32],
     /// What it may do; [`Scope::Send`] alone where nothing is said.
     pub scopes: Vec<Scope>,
+    /// The routes and gateways that it may use; all, where both are empty.
+    pub reach: Reach,
+}
+
+/// The routes and gateways that an API key may use. Where either lists anything, nothing else can be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Routes.
+    pub routes: Vec<String>,
+    /// Gateways that it may name, and whose receipts it may post.
+    pub gateways: Vec<String>,
+}
+
+impl Reach {
+    /// Whether there is no limit.
+    pub fn is_unlimited(&self) -> bool {
+        self.routes.is_empty() && self.gateways.is_empty()
+    }
+
+    /// Whether it takes in this route.
+    pub fn route(&self, name: &str) -> bool {
+        self.is_unlimited() || self.routes.iter().any(|route| route == name)
+    }
+
+    /// Whether it takes in this gateway.
+    pub fn gateway(&self, name: &str) -> bool {
+        self.is_unlimited() || self.gateways.iter().any(|gateway| gateway == name)
+    }
 }
 
 /// What an API key may do.

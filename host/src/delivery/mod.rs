@@ -17,7 +17,8 @@ mod sweep;
 
 use crate::{
     gateway::{Availability, Changes, Gateway, GatewayState},
-    message::{Clock, MessageId, State, Timestamp},
+    message::{Clock, MessageId, Outcome, State, Timestamp},
+    plugin::ReceiptRequest,
     store::{Canceled, Place, Store, StoreError},
     telemetry::metrics::{GatewayFigures, Metrics},
 };
@@ -45,6 +46,7 @@ struct Shared {
     clock: Clock,
     gateways: BTreeMap<Arc<str>, (Gateway, Arc<Mailbox>)>,
     hub: Hub,
+    inbox: Inbox,
     lapse: Lapse,
     /// Tells of gateways that became usable, or ceased to be.
     changes: Changes,
@@ -86,6 +88,23 @@ pub struct Delivery {
     actors: Mutex<JoinSet<Drained>>,
 }
 
+/// Why receipts were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptRefusal {
+    /// The gateway is not there.
+    #[error("there is no such gateway")]
+    NoSuchGateway,
+    /// Its provider reads no receipts.
+    #[error("its provider reads no receipts")]
+    NotRead,
+    /// The provider found none.
+    #[error("the provider did not take it: {}", .0.kind)]
+    Provider(Outcome),
+    /// They could not be stored.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
 /// What a drain left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
@@ -118,14 +137,15 @@ impl Delivery {
         let running =
             gateways.into_iter().map(|gateway| (Arc::clone(&gateway.name), (gateway, Arc::default())));
         let shared = Arc::new(Shared {
-            store,
             clock,
             gateways: running.collect(),
             hub: Hub::default(),
+            inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics)),
             lapse: Lapse::default(),
             changes: Changes::default(),
             jitter,
             metrics,
+            store,
             deadline: watch::Sender::new(None),
         });
         let mut actors = JoinSet::new();
@@ -219,6 +239,21 @@ impl Delivery {
     pub fn wake(&self, gateway: &str, place: Place, deadline: Timestamp) {
         self.shared.wake(gateway, place);
         self.shared.watch_deadline(deadline);
+    }
+
+    /// Takes receipts that the service behind a gateway posted; resolves when they are on disk. How many there were.
+    ///
+    /// # Errors
+    /// Why not: none of them was stored then.
+    pub async fn receipts(&self, gateway: &str, request: ReceiptRequest) -> Result<usize, ReceiptRefusal> {
+        let gateway = self.gateway(gateway).ok_or(ReceiptRefusal::NoSuchGateway)?;
+        if !gateway.handle.parses_receipts() {
+            return Err(ReceiptRefusal::NotRead);
+        }
+        let events = gateway.handle.parse_receipts(request).await.map_err(ReceiptRefusal::Provider)?;
+        let count = events.len();
+        self.shared.inbox.take(&gateway.name, events).await.map_err(ReceiptRefusal::Store)?;
+        Ok(count)
     }
 
     /// Cancels a message that is `queued`.

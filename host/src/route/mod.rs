@@ -1,6 +1,6 @@
 //! Routes: which gateways a message may take, and in which order of preference.
 
-use crate::config::{self, Match, Strategy};
+use crate::config::{self, Match, Reach, Strategy};
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -53,9 +53,11 @@ impl Routes {
         self.routes.iter().find(|route| route.name == name)
     }
 
-    /// The route of a message that names nothing: the first that fits, else the default.
-    pub fn fitting(&self, to: &str, tag: Option<&str>) -> Option<&Route> {
-        self.routes.iter().find(|route| route.fits(to, tag)).or_else(|| self.named(DEFAULT))
+    /// The route of a message that names nothing, among those that may be used: the first that fits, else the default.
+    pub fn fitting(&self, to: &str, tag: Option<&str>, reach: &Reach) -> Option<&Route> {
+        let mut usable = self.routes.iter().filter(|route| reach.route(&route.name));
+        let default = || self.named(DEFAULT).filter(|route| reach.route(&route.name));
+        usable.find(|route| route.fits(to, tag)).or_else(default)
     }
 }
 
@@ -221,8 +223,8 @@ mod tests {
             ("+1555", Some("alarm"), "alerts"),
             ("0049170", None, "default"),
         ] {
-            assert_eq!(routes.fitting(to, tag).unwrap().name, expected, "{to} {tag:?}");
+            assert_eq!(routes.fitting(to, tag, &Reach::default()).unwrap().name, expected, "{to} {tag:?}");
         }
-        assert!(Routes::default().fitting("+49", None).is_none());
+        assert!(Routes::default().fitting("+49", None, &Reach::default()).is_none());
     }
 }

@@ -203,9 +203,9 @@ impl Metrics {
         })
     }
 
-    /// A message is on disk.
-    pub fn accepted(&self) {
-        self.accepted.inc();
+    /// So many messages are on disk.
+    pub fn accepted(&self, messages: u64) {
+        self.accepted.inc_by(messages);
     }
 
     /// A message came to its end; `since_due` for one that a provider took.
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn every_figure_has_its_place_and_moves() {
         let metrics = Metrics::new().unwrap();
-        metrics.accepted();
+        metrics.accepted(1);
         metrics.attempt("one", "unavailable", Duration::from_millis(30));
         metrics.finished("one", "sent", Some(Duration::from_secs(2)));
         metrics.finished("one", "expired", None);

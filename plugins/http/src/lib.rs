@@ -61,7 +61,7 @@ impl Provider for Http {
     fn parse_receipt(&self, request: ReceiptRequest) -> Result<Vec<Event>, SubmitError> {
         match &self.config.receipts {
             Some(receipts) => receipts.read(&request),
-            None => Err(SubmitError::rejected("this gateway's definition has no RECEIPT_ID")),
+            None => Err(SubmitError::misconfigured("this gateway's definition has no RECEIPT_ID")),
         }
     }
 

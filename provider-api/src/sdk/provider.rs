@@ -58,10 +58,10 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// [`Declaration::parse_receipts`].
     ///
     /// # Errors
-    /// Why the request holds none.
+    /// Why the request holds none: `rejected`; `misconfigured` where this definition does not say how receipts are read.
     fn parse_receipt(&self, request: ReceiptRequest) -> Result<Vec<Event>, SubmitError> {
         drop(request);
-        Err(SubmitError::rejected("this provider parses no receipts"))
+        Err(SubmitError::misconfigured("this provider parses no receipts"))
     }
 
     /// The longest that a submit takes, as the definition has it. The host cancels a submit 5 s later; the SDK ends it as

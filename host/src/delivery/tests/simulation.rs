@@ -4,18 +4,30 @@
 use super::world::{Draft, Host, Troubled, gateway_with};
 use crate::{
     config::{OnUncertain, Rate, Retry},
+    delivery::Inbox,
     gateway::{Gateway, Limits},
-    message::{Clock, Message, MessageId, Outcome, OutcomeKind, Priority, State, Timestamp},
-    plugin::fake::{FakeProvider, NOON},
-    store::{Canceled, Store as _, StoreError, memory::MemoryStore},
+    message::{
+        Clock, Message, MessageId, Outcome, OutcomeKind, Priority, ReceiptStatus, State, Timestamp,
+        delivery_state,
+    },
+    plugin::{
+        ServiceEvent,
+        fake::{FakeProvider, NOON},
+    },
+    store::{Canceled, Receipts as _, Store as _, StoreError, memory::MemoryStore},
+    telemetry::metrics::Metrics,
 };
 use fastrand::Rng;
 use futures_util::FutureExt as _;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Scenarios in one run; `GATEPOST_SIMULATIONS` asks for more.
 const SCENARIOS: u64 = 300;
@@ -36,6 +48,73 @@ struct Submitted {
 
 /// Everything that was submitted, by message.
 type Journal = Arc<Mutex<HashMap<MessageId, Vec<Submitted>>>>;
+
+/// The services behind the gateways, as far as they talk back. They live on while the host dies.
+#[derive(Clone, Default)]
+struct Services {
+    /// Where the host takes what they say, as long as it lives.
+    line: Arc<Mutex<Option<(Inbox, CancellationToken)>>>,
+    /// What the host has acknowledged, by gateway and id of the part, in the order in which it was said.
+    acknowledged: Arc<Mutex<HashMap<(String, String), Vec<ReceiptStatus>>>>,
+    /// Parts by gateway: two services give the same ids.
+    counts: Arc<Mutex<HashMap<String, u32>>>,
+    talking: Arc<AtomicUsize>,
+}
+
+impl Services {
+    /// Takes a message in some parts, of each of which something may be said: soon, before the submission's own answer, or late.
+    fn take(&self, gateway: &str, rng: &mut Rng) -> Vec<String> {
+        const WORDS: [ReceiptStatus; 3] =
+            [ReceiptStatus::Pending, ReceiptStatus::Delivered, ReceiptStatus::Undelivered];
+        let count = rng.u32(0..4);
+        let part = |_| {
+            let id = {
+                let mut counts = self.counts.lock().unwrap();
+                let count = counts.entry(gateway.to_owned()).or_default();
+                *count += 1;
+                count.to_string()
+            };
+            let longest = if rng.bool() { 600 } else { 30_000 };
+            let words = (0..rng.usize(0..4)).map(|_| (rng.u64(..longest), WORDS[rng.usize(..3)])).collect();
+            self.talking.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(self.clone().talk(gateway.to_owned(), id.clone(), words));
+            id
+        };
+        (0..count).map(part).collect()
+    }
+
+    async fn talk(self, gateway: String, provider_id: String, words: Vec<(u64, ReceiptStatus)>) {
+        for (pause, status) in words {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            while !self.say(&gateway, &provider_id, status).await {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            }
+            let key = (gateway.clone(), provider_id.clone());
+            self.acknowledged.lock().unwrap().entry(key).or_default().push(status);
+        }
+        self.talking.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the host has it on disk, for all that the service knows.
+    async fn say(&self, gateway: &str, provider_id: &str, status: ReceiptStatus) -> bool {
+        let line = self.line.lock().unwrap().clone();
+        let Some((inbox, life)) = line else { return false };
+        let provider_id = provider_id.to_owned();
+        let event = ServiceEvent::Receipt { provider_id, status, code: None, detail: None };
+        tokio::select! {
+            biased;
+            () = life.cancelled() => false,
+            taken = inbox.take(gateway, vec![event]) => taken.is_ok(),
+        }
+    }
+
+    /// The first word for good on a part.
+    fn word(&self, gateway: &str, provider_id: &str) -> Option<ReceiptStatus> {
+        let acknowledged = self.acknowledged.lock().unwrap();
+        let words = acknowledged.get(&(gateway.to_owned(), provider_id.to_owned()))?;
+        words.iter().copied().find(|word| *word != ReceiptStatus::Pending)
+    }
+}
 
 /// How a service behaves.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +169,7 @@ struct Scenario {
     gateways: Vec<(String, Limits, Temper)>,
     store: Arc<MemoryStore>,
     journal: Journal,
+    services: Services,
     life: u32,
 }
 
@@ -120,6 +200,7 @@ impl Scenario {
             gateways,
             store: Arc::default(),
             journal: Arc::default(),
+            services: Services::default(),
             life: 0,
         }
     }
@@ -147,15 +228,41 @@ impl Scenario {
             }
             .boxed()
         });
-        Host::on(store, gateways.collect(), self.clock)
+        let host = Host::on(store, gateways.collect(), self.clock);
+        let inbox = Inbox::new(host.store.clone(), self.clock, Arc::new(Metrics::new().unwrap()));
+        *self.services.line.lock().unwrap() = Some((inbox, CancellationToken::new()));
+        host
+    }
+
+    /// A kill: nothing of this host gets to do anything more.
+    fn kill(&self, host: Host<Troubled>) {
+        if let Some((_, life)) = self.services.line.lock().unwrap().take() {
+            life.cancel();
+        }
+        drop(host);
     }
 
     fn gateway(&self, name: &str, limits: Limits, temper: Temper) -> Gateway {
         let (journal, rng, clock) = (Arc::clone(&self.journal), Arc::clone(&self.rng), self.clock);
-        let (gateway, life) = (name.to_owned(), self.life);
+        let (gateway, life, services) = (name.to_owned(), self.life, self.services.clone());
         let provider = FakeProvider::new(move |submission| {
             let id = submission.id;
-            let outcome = outcome(temper, &mut rng.lock().unwrap());
+            let outcome = {
+                let mut rng = rng.lock().unwrap();
+                let mut outcome = outcome(temper, &mut rng);
+                match &mut outcome {
+                    Some(accepted) if accepted.kind == OutcomeKind::Accepted => {
+                        *accepted = Outcome::accepted(services.take(&gateway, &mut rng), 1);
+                    }
+                    // It may have been taken all the same, and nobody gets to know the ids.
+                    None => drop(services.take(&gateway, &mut rng)),
+                    Some(unclear) if unclear.kind == OutcomeKind::Uncertain => {
+                        drop(services.take(&gateway, &mut rng));
+                    }
+                    Some(_) => {}
+                }
+                outcome
+            };
             let begun = Submitted { gateway: gateway.clone(), at: clock.now(), ended: None, life };
             let number = {
                 let mut journal = journal.lock().unwrap();
@@ -225,9 +332,9 @@ impl Scenario {
             }
             self.life += 1;
             if self.life < lives {
-                // A kill at any moment: nothing of this host gets to do anything more.
+                // At any moment.
                 self.pause(5000).await;
-                drop(host);
+                self.kill(host);
                 self.pause(2000).await;
             } else {
                 let patience = Duration::from_secs(LONGEST + 60);
@@ -238,12 +345,41 @@ impl Scenario {
                     self.seed,
                     self.store.unfinished()
                 );
+                while self.services.talking.load(Ordering::Relaxed) > 0 {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                self.kill(host);
             }
         }
+        self.check_receipts(&accepted.iter().map(|new| new.id).collect::<Vec<_>>()).await;
         for new in accepted {
             let message = self.store.message(new.id).await.unwrap().unwrap();
             self.check(&message, new.due_at, canceled.contains(&new.id));
         }
+    }
+
+    /// Every receipt that was acknowledged is on its part, or is kept as one that belongs to no message.
+    async fn check_receipts(&self, accepted: &[MessageId]) {
+        let mut parts = HashSet::new();
+        for id in accepted {
+            let message = self.store.message(*id).await.unwrap().unwrap();
+            for attempt in message.attempts {
+                let ids = attempt.outcome.provider_ids.into_iter();
+                parts.extend(ids.map(|id| (attempt.gateway.clone(), id)));
+            }
+        }
+        let acknowledged = self.services.acknowledged.lock().unwrap().clone();
+        let of_nobody = acknowledged.iter().filter(|(part, _)| !parts.contains(*part));
+        let mut expected =
+            of_nobody.map(|(part, words)| (part.clone(), words.clone())).collect::<HashMap<_, _>>();
+        for unmatched in self.store.unmatched(None, None, usize::MAX).await.unwrap() {
+            let receipt = unmatched.receipt;
+            let part = (receipt.gateway, receipt.provider_id);
+            let words = expected.get_mut(&part).unwrap_or_else(|| panic!("seed {}: {part:?}", self.seed));
+            // What was not acknowledged because the host died may be there twice.
+            words.retain(|word| *word != receipt.status);
+        }
+        assert!(expected.values().all(Vec::is_empty), "seed {}: {expected:?} are lost", self.seed);
     }
 
     /// The promises, for one message.
@@ -301,10 +437,20 @@ impl Scenario {
             assert!(count <= limits(gateway).retry.attempts, "{context}");
         }
         match message.state {
-            State::Sent => assert!(
-                submitted.iter().any(|one| matches!(one.ended, Some((_, OutcomeKind::Accepted)))),
-                "{context}"
-            ),
+            State::Sent | State::Delivered | State::Undelivered => {
+                assert!(
+                    submitted.iter().any(|one| matches!(one.ended, Some((_, OutcomeKind::Accepted)))),
+                    "{context}"
+                );
+                // Where the words on its own parts take it, and nowhere else.
+                let words = message.provider_ids.iter().map(|id| self.services.word(&message.gateway, id));
+                assert_eq!(message.state, delivery_state(words).unwrap_or(State::Sent), "{context}");
+                let states = message.events.iter().map(|event| event.state);
+                let after = states.skip_while(|state| *state != State::Sent).collect::<Vec<_>>();
+                let expected: &[State] =
+                    if message.state == State::Sent { &[State::Sent] } else { &[State::Sent, message.state] };
+                assert_eq!(after, expected, "{context}");
+            }
             // On time, but for the outcome of a submission that was going on, and the store's own pace.
             State::Expired => {
                 let late = message.updated_at.since(message.expires_at);
