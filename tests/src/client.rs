@@ -1,6 +1,6 @@
 //! The application's side: HTTP requests and their answers.
 
-use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -46,7 +46,18 @@ impl Answer {
 
 /// A client that goes straight to the host: no proxy, and no need of the system's certificates.
 pub fn new() -> Client {
-    Client::builder().no_proxy().tls_certs_only([]).timeout(TIMEOUT).build().unwrap()
+    builder().build().unwrap()
+}
+
+/// One that sends this API key with every request.
+pub fn with_key(key: &str) -> Client {
+    let authorization = format!("Bearer {key}").parse().unwrap();
+    let headers = [(reqwest::header::AUTHORIZATION, authorization)].into_iter().collect();
+    builder().default_headers(headers).build().unwrap()
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder().no_proxy().tls_certs_only([]).timeout(TIMEOUT)
 }
 
 /// Sends a request.

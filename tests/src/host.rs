@@ -68,6 +68,13 @@ impl Host {
         host
     }
 
+    /// The same host, spoken to with this API key from now on.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.client = client::with_key(key);
+        self
+    }
+
     /// Everything that it has logged so far.
     pub fn log(&self) -> String {
         read(&self.log)

@@ -1,6 +1,7 @@
 //! A configuration of its own for each test, in a folder that goes away with it.
 
 use crate::tree;
+use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -105,6 +106,12 @@ SCRIPT = "outbox"
     pub fn data(&self) -> PathBuf {
         self.path().join("data")
     }
+}
+
+/// An `[[api_keys]]` entry: a key that is its name. `more` is added to it.
+pub fn api_key(name: &str, scopes: &[&str], more: &str) -> String {
+    let hash = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("[[api_keys]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nscopes = {scopes:?}\n{more}\n")
 }
 
 /// Sets the mode whatever the umask is.

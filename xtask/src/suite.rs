@@ -20,7 +20,7 @@ pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
 pub(crate) const SOAK_BACKLOG: u64 = 1_000_000;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
-const TREE: &str = "GATEPOST_TREE";
+pub(crate) const TREE: &str = "GATEPOST_TREE";
 const SKIPPED: &str = "GATEPOST_SKIPPED";
 const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
 const BACKLOG: &str = "GATEPOST_BACKLOG";

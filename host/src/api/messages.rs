@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     accept::{Accepted, Wishes},
-    message::{Attempt, Message, State, as_json},
+    message::{Attempt, Message, ReceiptStatus, State, as_json},
     store::Canceled,
 };
 use axum::{
@@ -90,6 +90,11 @@ async fn answer(api: &Api, accepted: Accepted, wait: Option<Wait>) -> Response {
 fn not_delivered(message: &Message) -> Problem {
     let last = message.attempts.last();
     let detail = match (message.state, last) {
+        (State::Undelivered, _) => {
+            let last = message.receipts.iter().find(|receipt| receipt.status == ReceiptStatus::Undelivered);
+            let words = last.and_then(|receipt| receipt.detail.as_deref().or(receipt.code.as_deref()));
+            format!("gateway {}: undelivered: {}", message.gateway, words.unwrap_or("no reason was given"))
+        }
         (State::Expired, _) => "its time passed before it could be submitted".to_owned(),
         (_, Some(Attempt { gateway, outcome, .. })) => {
             let words =
