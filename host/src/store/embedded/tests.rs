@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    message::State,
+    message::{Receipt, State},
     store::conformance::{self, new_message, sent},
 };
 use std::{os::unix::fs::PermissionsExt as _, process::Command, sync::atomic::Ordering};
@@ -276,13 +276,23 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
         insert::batch(&connection, std::slice::from_ref(new), None).unwrap();
     }
     record::step(&connection, &sent(&old)).unwrap();
+    for (id, at) in [("long ago", NOON), ("just now", Clock::System.now())] {
+        let status = crate::message::ReceiptStatus::Delivered;
+        let (gateway, provider_id) = ("one".into(), id.into());
+        let receipt = Receipt { gateway, provider_id, status, code: None, detail: None, at };
+        receipts::receive(&connection, &receipt).unwrap();
+    }
+    let count = |connection: &rusqlite::Connection, table: &str| -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count(&connection, "part"), count(&connection, "receipt")), (2, 2));
     let mut maintenance = maintenance::Maintenance::new(OPTIONS);
     maintenance.run(&mut connection);
     assert_eq!(reads::message(&connection, old.id).unwrap(), None);
     assert!(reads::message(&connection, waiting.id).unwrap().is_some());
     assert!(reads::message(&connection, young.id).unwrap().is_some());
-    let events: i64 = connection.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
-    assert_eq!(events, 2);
+    assert_eq!(count(&connection, "event"), 2);
+    assert_eq!((count(&connection, "part"), count(&connection, "receipt")), (0, 1));
 }
 
 #[tokio::test]
