@@ -1,5 +1,7 @@
 //! What every [`Store`] must do, as tests that each engine runs.
 
+pub mod webhooks;
+
 use super::{Canceled, Inserted, Next, Once, Place, Step, Store, StoreError};
 use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, Outcome, OutcomeKind, Priority, Progress, Recipient,
@@ -88,6 +90,7 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     the_oldest_of_each_queue_is_known(&fresh()).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
+    webhooks::all(fresh).await;
 }
 
 async fn a_message_is_kept_as_it_came(store: &dyn Store) {
@@ -468,4 +471,13 @@ async fn many_at_once_lose_nothing<S: Store>(store: Arc<S>) {
 #[tokio::test]
 async fn the_store_in_memory_conforms() {
     all(super::memory::MemoryStore::default).await;
+}
+
+#[tokio::test]
+async fn changes_in_memory_are_told_in_their_order() {
+    let store = super::memory::MemoryStore::default();
+    webhooks::changes_of_a_message_are_due_one_after_the_other(&store, |id, state, at| {
+        store.receipt(id, state, at);
+    })
+    .await;
 }

@@ -1,9 +1,12 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Depths, Options, insert, maintenance::Maintenance, record, store_error};
+use super::{Depths, Options, insert, maintenance::Maintenance, record, store_error, webhooks};
 use crate::{
     message::{MessageId, NewMessage, Timestamp},
-    store::{Canceled, Inserted, Next, Once, Place, Step, StoreError},
+    store::{
+        Canceled, Dropped, Inserted, NewInbound, Next, Once, Place, Settled, Step, StoreError,
+        webhooks::origin_of,
+    },
     telemetry::metrics::Metrics,
 };
 use rusqlite::{Connection, TransactionBehavior};
@@ -36,6 +39,9 @@ pub(super) enum Request {
     Mark { id: MessageId, from: (String, Place), at: Timestamp, done: Done<bool> },
     Cancel { id: MessageId, at: Timestamp, done: Done<Canceled> },
     Prove { done: Done<()> },
+    Inbound { new: NewInbound, done: Done<()> },
+    SettleWebhooks { batch: Vec<Settled>, done: Done<()> },
+    DropWebhooks { origin: String, before: Timestamp, limit: usize, done: Done<Dropped> },
     Close { done: oneshot::Sender<()> },
 }
 
@@ -44,6 +50,9 @@ impl Request {
         match self {
             Self::Insert { batch, .. } => batch.len(),
             Self::Record { batch, .. } => batch.len(),
+            Self::SettleWebhooks { batch, .. } => batch.len(),
+            Self::DropWebhooks { limit, .. } => *limit,
+            Self::Inbound { .. } => 1,
             Self::Mark { .. } | Self::Cancel { .. } | Self::Prove { .. } | Self::Close { .. } => 1,
         }
     }
@@ -62,11 +71,12 @@ impl Writer {
         lock: File,
         options: Options,
         depths: Arc<Depths>,
+        webhooks: Arc<Depths>,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
         let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, depths, maintenance, metrics, _lock: lock };
+        let thread = Thread { connection, depths, webhooks, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -99,6 +109,8 @@ impl Writer {
 struct Thread {
     connection: Connection,
     depths: Arc<Depths>,
+    /// How many webhooks wait for each origin.
+    webhooks: Arc<Depths>,
     maintenance: Maintenance,
     metrics: Option<Arc<Metrics>>,
     _lock: File,
@@ -171,6 +183,9 @@ impl Thread {
 
     fn answer_all(&mut self, group: Vec<Request>, replies: Vec<Reply>, change: Change) {
         self.depths.apply(change.depths);
+        if !change.webhooks.is_empty() {
+            self.webhooks.apply(change.webhooks);
+        }
         if change.erased {
             self.maintenance.erased();
         }
@@ -201,6 +216,7 @@ enum Reply {
     Recorded(Vec<bool>),
     Marked(bool),
     Canceled(Canceled),
+    Dropped(Dropped),
     Done,
 }
 
@@ -208,10 +224,18 @@ enum Reply {
 #[derive(Default)]
 struct Change {
     depths: HashMap<String, i64>,
+    webhooks: webhooks::Counts,
     erased: bool,
 }
 
 impl Change {
+    /// Something is to be told there.
+    fn announced(&mut self, url: Option<&str>) {
+        if let Some(origin) = url.and_then(origin_of) {
+            *self.webhooks.entry(origin).or_default() += 1;
+        }
+    }
+
     fn count(&mut self, gateway: &str, change: i64) {
         match self.depths.get_mut(gateway) {
             Some(depth) => *depth += change,
@@ -237,7 +261,10 @@ impl Change {
                     if took {
                         self.count(&step.from.0, -1);
                         match &step.next {
-                            Next::Finished { .. } => self.erased = true,
+                            Next::Finished { .. } => {
+                                self.erased = true;
+                                self.announced(step.callback_url.as_deref());
+                            }
                             Next::Waits { gateway, .. } => self.count(gateway, 1),
                         }
                     }
@@ -253,6 +280,21 @@ impl Change {
                     self.erased = true;
                 }
                 Reply::Canceled(canceled)
+            }
+            Request::Inbound { new, .. } => {
+                webhooks::inbound(transaction, new)?;
+                *self.webhooks.entry(new.to.origin().to_owned()).or_default() += 1;
+                Reply::Done
+            }
+            Request::SettleWebhooks { batch, .. } => {
+                self.erased |= webhooks::settle(transaction, batch, &mut self.webhooks)?;
+                Reply::Done
+            }
+            Request::DropWebhooks { origin, before, limit, .. } => {
+                let (dropped, erased) =
+                    webhooks::drop_old(transaction, origin, *before, *limit, &mut self.webhooks)?;
+                self.erased |= erased;
+                Reply::Dropped(dropped)
             }
             Request::Prove { .. } => {
                 // What an accept does, and nothing is left of it: the same pages are looked at and changed.
@@ -281,11 +323,19 @@ impl Request {
             (Self::Mark { done, .. }, Ok(Reply::Marked(marked))) => drop(done.send(Ok(marked))),
             (Self::Cancel { done, .. }, Ok(Reply::Canceled(canceled))) => drop(done.send(Ok(canceled))),
             (Self::Prove { done }, Ok(_)) => drop(done.send(Ok(()))),
+            (Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. }, Ok(_)) => {
+                drop(done.send(Ok(())));
+            }
+            (Self::DropWebhooks { done, .. }, Ok(Reply::Dropped(dropped))) => drop(done.send(Ok(dropped))),
             (Self::Insert { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Record { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Mark { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Cancel { done, .. }, Err(error)) => drop(done.send(Err(error))),
-            (Self::Prove { done }, Err(error)) => drop(done.send(Err(error))),
+            (
+                Self::Prove { done } | Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. },
+                Err(error),
+            ) => drop(done.send(Err(error))),
+            (Self::DropWebhooks { done, .. }, Err(error)) => drop(done.send(Err(error))),
             // Each request gets its own kind of reply; a dropped sender says that the store is closed.
             (_, _) => {}
         }
@@ -319,6 +369,7 @@ mod tests {
         let mut thread = Thread {
             connection,
             depths: Arc::default(),
+            webhooks: Arc::default(),
             maintenance: Maintenance::new(options),
             metrics: None,
             _lock: File::open(root.path()).unwrap(),

@@ -29,6 +29,7 @@ struct Kept {
     queues: BTreeMap<String, BTreeSet<Place>>,
     /// By API key and key of the request.
     requests: HashMap<(String, String), Remembered>,
+    webhooks: webhooks::Kept,
     closed: bool,
 }
 
@@ -106,7 +107,7 @@ impl Kept {
     }
 
     fn step(&mut self, step: Step) -> bool {
-        let Step { id, from, attempt, at, next, callback_url: _ } = step;
+        let Step { id, from, attempt, at, next, callback_url } = step;
         let Some(entry) = self.at(id, &from) else { return false };
         if let Some(attempt) = attempt {
             entry.message.attempted(attempt);
@@ -116,6 +117,7 @@ impl Kept {
                 entry.message.change(state, at, reason);
                 (entry.content, entry.waits, entry.marked_at) = (Content::default(), None, None);
                 self.leave(&from);
+                self.webhooks.announce(id, callback_url.as_deref(), state, at);
             }
             Next::Waits { gateway, state, due_at, deadline, progress } => {
                 entry.message.change(state, at, None);
