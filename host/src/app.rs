@@ -10,7 +10,10 @@ use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
     api::{self, Api},
     config::{Config, ConfigProblems, Doubts},
-    delivery::Delivery,
+    delivery::{
+        Delivery,
+        webhooks::{ClientError, Webhooks},
+    },
     gateway::Gateway,
     message::{Clock, Message, State},
     plugin::Registry,
@@ -56,6 +59,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Webhooks can't be sent.
+    #[error(transparent)]
+    Webhooks(ClientError),
     /// The address can't be had.
     #[error(
         "can't listen on {address}: {source}; end what listens there, or correct `listen` under [server]"
@@ -96,11 +102,16 @@ impl App {
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let delivery = Delivery::start(Arc::clone(&store), gateways, clock, Arc::clone(&metrics));
+        let inbound = config.inbound.clone();
+        let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
+        let webhooks = Webhooks::start(keeping, &config.webhooks, inbound, clock, counting)
+            .map_err(StartError::Webhooks)?;
+        let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
+        let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
         let routes = Routes::new(config.routes.clone());
         let max_queued = config.store.max_queued;
-        let acceptor =
-            Arc::new(Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics));
+        let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
+        let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
         Ok(Self { store, registry, acceptor, config, listener })
     }
 

@@ -3,6 +3,7 @@
 mod fields;
 
 use crate::{
+    config::Endpoint,
     delivery::{Delivery, Ticket},
     message::{Clock, Message, MessageId, NewMessage, Priority, State, Validity},
     route::Routes,
@@ -13,7 +14,7 @@ pub use fields::FieldError;
 use fields::Fields;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ const DISK_RETRY: Duration = Duration::from_secs(1);
 pub struct Caller {
     /// Name of the API key; `None` where the host has no keys.
     pub api_key: Option<String>,
+    /// Where the changes of their messages are told that name no `callback_url`.
+    pub callback_url: Option<Endpoint>,
 }
 
 /// How a message is to be taken.
@@ -87,6 +90,8 @@ pub struct Acceptor {
     routes: Routes,
     max_queued: u64,
     metrics: Arc<Metrics>,
+    /// The origins that a `callback_url` may have.
+    callbacks: BTreeSet<String>,
 }
 
 impl Acceptor {
@@ -99,7 +104,13 @@ impl Acceptor {
         max_queued: u64,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, delivery, clock, routes, max_queued, metrics }
+        Self { store, delivery, clock, routes, max_queued, metrics, callbacks: BTreeSet::new() }
+    }
+
+    /// Allows these origins in a `callback_url`.
+    #[must_use]
+    pub fn allowing(self, callbacks: BTreeSet<String>) -> Self {
+        Self { callbacks, ..self }
     }
 
     /// The routes.
@@ -117,6 +128,7 @@ impl Acceptor {
     /// # Errors
     /// The store can't be read, or they can't be written down.
     pub async fn metrics(&self) -> Result<Result<Vec<u8>, prometheus::Error>, StoreError> {
+        self.metrics.webhooks_waiting(&self.store.webhooks_waiting());
         Ok(self.metrics.render(&self.delivery.figures().await?))
     }
 
@@ -237,7 +249,7 @@ impl Acceptor {
         let own = fields.valid_for();
         let now = self.clock.now();
         let send_at = fields.send_at(now);
-        fields.refuse_what_is_not_built();
+        let callback = fields.callback(&self.callbacks).or_else(|| caller.callback_url.clone());
         let ((Some(to), Some(content), Some(way)), []) = ((to, content, way), fields.errors()) else {
             return Err(fields.into_errors());
         };
@@ -263,7 +275,7 @@ impl Acceptor {
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
-            callback_url: None,
+            callback_url: callback.map(|callback| callback.url().to_owned()),
         })
     }
 }

@@ -105,7 +105,10 @@ fn is_loopback(host: &str) -> bool {
 
 impl Identity<'_> {
     pub(super) fn caller(&self) -> Caller {
-        Caller { api_key: self.key.map(|key| key.name.clone()) }
+        Caller {
+            api_key: self.key.map(|key| key.name.clone()),
+            callback_url: self.key.and_then(|key| key.callback_url.clone()),
+        }
     }
 
     /// Without keys, sending and reading are allowed.

@@ -188,6 +188,7 @@ async fn a_key_sees_its_own_messages() {
         name: name.into(),
         sha256: Sha256::digest(format!("{name}-key")).into(),
         scopes: scopes.to_vec(),
+        callback_url: None,
     };
     let keys = vec![
         key("app", &[Scope::Send]),
@@ -324,6 +325,7 @@ async fn what_is_queued_can_be_canceled_by_its_sender() {
         name: name.into(),
         sha256: Sha256::digest(name).into(),
         scopes: scopes.to_vec(),
+        callback_url: None,
     };
     let keys = vec![
         key("app", &[Scope::Send]),

@@ -3,7 +3,7 @@
 //! Each gateway has a task of its own (`actor`): its queue in the store, a bounded piece of it in memory, the submits that are
 //! going on, its rate, its pause, its breaker. An accept wakes it; nothing polls. What becomes of a message is decided in one place,
 //! `decide`, recorded (`record`), and told to whoever waits (`hub`). Messages that wait for a gateway which can't be used go on to
-//! another of their route (`sweep`); those whose time passes are ended on time (`lapse`).
+//! another of their route (`sweep`); those whose time passes are ended on time (`lapse`). Applications hear of it by `webhooks`.
 
 mod actor;
 mod decide;
@@ -13,6 +13,7 @@ mod mailbox;
 mod record;
 mod submit;
 mod sweep;
+pub mod webhooks;
 
 use crate::{
     gateway::{Availability, Changes, Gateway, GatewayState},
@@ -33,6 +34,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
+use webhooks::Webhooks;
 
 /// Says how long a pause of at most the given span is to be, by chance.
 pub type Jitter = Box<dyn Fn(Duration) -> Duration + Send + Sync>;
@@ -48,6 +50,7 @@ struct Shared {
     changes: Changes,
     jitter: Jitter,
     metrics: Arc<Metrics>,
+    webhooks: Arc<Webhooks>,
     /// When everything must be over; `None` as long as the host runs.
     deadline: watch::Sender<Option<Instant>>,
 }
@@ -94,14 +97,27 @@ pub struct Drained {
 }
 
 impl Delivery {
-    /// Starts the gateways, and with them the delivery of what is queued.
+    /// Starts the gateways, and with them the delivery of what is queued, without webhooks.
     pub fn start(
         store: Arc<dyn Store>,
         gateways: Vec<Gateway>,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        Self::start_with(store, gateways, clock, metrics, Box::new(|most| most.mul_f64(fastrand::f64())))
+        let webhooks = Webhooks::silent(Arc::clone(&store), clock, Arc::clone(&metrics));
+        Self::start_telling(store, gateways, clock, metrics, webhooks)
+    }
+
+    /// The same with webhooks.
+    pub fn start_telling(
+        store: Arc<dyn Store>,
+        gateways: Vec<Gateway>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        webhooks: Arc<Webhooks>,
+    ) -> Arc<Self> {
+        let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
+        Self::start_with(store, gateways, clock, metrics, webhooks, jitter)
     }
 
     /// The same with chances of the caller's own.
@@ -110,6 +126,7 @@ impl Delivery {
         gateways: Vec<Gateway>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        webhooks: Arc<Webhooks>,
         jitter: Jitter,
     ) -> Arc<Self> {
         let depths = store.depths();
@@ -124,6 +141,7 @@ impl Delivery {
             changes: Changes::default(),
             jitter,
             metrics,
+            webhooks,
             deadline: watch::Sender::new(None),
         });
         let mut actors = JoinSet::new();
@@ -271,20 +289,27 @@ impl Delivery {
 
     /// Takes nothing more from the queues, lets the submits that are going on end until the deadline, and stops the providers.
     pub async fn drain(&self, within: Duration) -> Drained {
-        self.shared.deadline.send_replace(Some(Instant::now() + within));
+        let deadline = Instant::now() + within;
+        self.shared.deadline.send_replace(Some(deadline));
         let mut actors = std::mem::take(&mut *self.actors.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut total = Drained::default();
-        while let Some(ended) = actors.join_next().await {
-            match ended {
-                Ok(drained) => {
-                    total.finished += drained.finished;
-                    total.cut_off += drained.cut_off;
-                }
-                Err(error) => tracing::error!(%error, "a gateway's task did not end as it should"),
-            }
-        }
+        let webhooks = self.shared.webhooks.drain(deadline);
+        let (total, ()) = tokio::join!(all_ended(&mut actors), webhooks);
         total
     }
+}
+
+async fn all_ended(actors: &mut JoinSet<Drained>) -> Drained {
+    let mut total = Drained::default();
+    while let Some(ended) = actors.join_next().await {
+        match ended {
+            Ok(drained) => {
+                total.finished += drained.finished;
+                total.cut_off += drained.cut_off;
+            }
+            Err(error) => tracing::error!(%error, "a gateway's task did not end as it should"),
+        }
+    }
+    total
 }
 
 impl fmt::Debug for Delivery {
