@@ -128,7 +128,7 @@ impl Acceptor {
     /// # Errors
     /// The store can't be read, or they can't be written down.
     pub async fn metrics(&self) -> Result<Result<Vec<u8>, prometheus::Error>, StoreError> {
-        self.metrics.webhooks_waiting(&self.store.webhooks_waiting());
+        self.metrics.webhooks_waiting(&self.delivery.webhooks().waiting());
         Ok(self.metrics.render(&self.delivery.figures().await?))
     }
 

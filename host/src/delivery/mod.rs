@@ -213,6 +213,11 @@ impl Delivery {
         Ok(figures.collect())
     }
 
+    /// What tells applications.
+    pub fn webhooks(&self) -> &Arc<Webhooks> {
+        &self.shared.webhooks
+    }
+
     /// Whether a message would be submitted through this gateway now, and why, for people.
     pub fn availability(&self, name: &str) -> (bool, String) {
         match self.gateway(name) {

@@ -1,7 +1,7 @@
 //! What a webhook says.
 
-use super::{TO, all_sent, change, sent, site};
-use gatepost_tests::{Host, eventually, peers::webhook_receiver::WebhookReceiver};
+use super::{TO, all_sent, change, count, sent, site, until_nothing_waits};
+use gatepost_tests::{Host, peers::webhook_receiver::WebhookReceiver};
 use serde_json::json;
 
 #[test]
@@ -24,12 +24,8 @@ fn an_application_hears_that_its_message_was_sent() {
         assert_eq!(taken[0].headers[name], value, "{name}");
     }
     assert!(!taken[0].body.to_string().contains("Your code"), "a text is in no webhook");
-    let origin = receiver.origin();
-    eventually("it is counted", || {
-        let waiting = !host.get("/metrics").text.contains("gatepost_webhooks_waiting{");
-        let delivered = format!("gatepost_webhooks_total{{origin=\"{origin}\",outcome=\"delivered\"}} 1\n");
-        (waiting && host.get("/metrics").text.contains(&delivered)).then_some(())
-    });
+    until_nothing_waits(&host, &receiver);
+    assert_eq!(count(&host, &receiver, "delivered"), 1.0);
 }
 
 #[test]

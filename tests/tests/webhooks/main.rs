@@ -6,10 +6,11 @@ mod addresses;
 mod contents;
 mod inbound;
 mod secrecy;
+mod tls;
 mod trouble;
 
 use gatepost_tests::{
-    Host, Site,
+    Host, Site, eventually,
     peers::webhook_receiver::{SECRET, WebhookReceiver},
 };
 use serde_json::json;
@@ -36,6 +37,21 @@ fn sent(host: &Host, url: &str) -> String {
     let id = accepted(host, url);
     host.until_state(&id, "sent");
     id
+}
+
+/// The figure of webhooks that this receiver has not taken yet.
+fn waiting(receiver: &WebhookReceiver) -> String {
+    format!("gatepost_webhooks_waiting{{origin=\"{}\"}}", receiver.origin())
+}
+
+fn until_nothing_waits(host: &Host, receiver: &WebhookReceiver) {
+    eventually("no webhook waits", || (host.metric(&waiting(receiver)) == 0.0).then_some(()));
+}
+
+/// How many webhooks came to this with the receiver.
+fn count(host: &Host, receiver: &WebhookReceiver, outcome: &str) -> f64 {
+    let origin = receiver.origin();
+    host.metric(&format!("gatepost_webhooks_total{{origin=\"{origin}\",outcome=\"{outcome}\"}}"))
 }
 
 /// The id of the webhook that tells of this change.

@@ -1,6 +1,6 @@
 //! Receivers that hang, fail and go away: the delivery and the other receivers don't notice, and nothing is lost.
 
-use super::{accepted, all_sent, change, sent, site};
+use super::{accepted, all_sent, change, count, sent, site, until_nothing_waits, waiting};
 use gatepost_tests::{Host, eventually, peers::webhook_receiver::WebhookReceiver};
 use std::{
     collections::HashSet,
@@ -48,8 +48,7 @@ fn a_receiver_that_is_down_gets_what_it_missed_after_the_host_was_killed_too() {
     let mut ids = (0..30).map(|_| sent(&host, &receiver.url("/hook"))).collect::<Vec<_>>();
     host.kill();
     let host = Host::start(&site);
-    let waiting = format!("gatepost_webhooks_waiting{{origin=\"{}\"}}", receiver.origin());
-    assert_eq!(host.metric(&waiting), 30.0);
+    assert_eq!(host.metric(&waiting(&receiver)), 30.0);
     ids.extend((0..30).map(|_| sent(&host, &receiver.url("/hook"))));
     receiver.come_back();
     receiver.until_taken(&all_sent(&ids));
@@ -78,7 +77,7 @@ fn kills_lose_no_webhook_and_repeat_one_under_its_own_id() {
     assert_eq!(known.len(), ids.len(), "a repetition has the id of the first");
     // A kill may repeat what was under way: eight at most.
     assert!(taken.len() <= ids.len() + 4 * 8, "{} for {}", taken.len(), ids.len());
-    nothing_waits(&host);
+    until_nothing_waits(&host, &receiver);
     assert_eq!(host.terminate().code(), Some(0));
 }
 
@@ -89,12 +88,10 @@ fn a_receiver_that_wants_no_more_is_left_in_peace() {
     let host = Host::start(&site);
     receiver.say("gone");
     let id = sent(&host, &receiver.url("/hook"));
-    nothing_waits(&host);
+    until_nothing_waits(&host, &receiver);
     let received = receiver.received();
     assert_eq!(received.iter().map(|received| &received.id).collect::<Vec<_>>(), [&change(&id, "sent")]);
-    let given_up =
-        format!("gatepost_webhooks_total{{origin=\"{}\",outcome=\"given_up\"}}", receiver.origin());
-    assert_eq!(host.metric(&given_up), 1.0);
+    assert_eq!(count(&host, &receiver, "given_up"), 1.0);
 }
 
 #[test]
@@ -157,12 +154,6 @@ fn the_end_of_the_host_waits_for_what_a_slow_receiver_is_taking() {
     assert_eq!(host.ended().code(), Some(0));
     // It was taken: the next start has nothing to repeat.
     let host = Host::start(&site);
-    nothing_waits(&host);
+    until_nothing_waits(&host, &receiver);
     assert_eq!(receiver.received().len(), 1);
-}
-
-fn nothing_waits(host: &Host) {
-    eventually("nothing waits", || {
-        (!host.get("/metrics").text.contains("gatepost_webhooks_waiting{")).then_some(())
-    });
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 use client::{Client, Post};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -193,6 +193,14 @@ impl Webhooks {
             Ok(())
         });
         stored.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// How many wait for each origin, those that are allowed and have none waiting among them.
+    pub fn waiting(&self) -> Vec<(String, u64)> {
+        let allowed = self.shared.origins.iter().map(|origin| (origin.clone(), 0));
+        let mut waiting = allowed.collect::<BTreeMap<_, _>>();
+        waiting.extend(self.shared.store.webhooks_waiting());
+        waiting.into_iter().collect()
     }
 
     /// Begins nothing more, and lets what is being sent end until the deadline.

@@ -1,5 +1,7 @@
 //! Webhooks on a paused clock, with receivers of every temper.
 
+mod simulation;
+
 use super::{client::Answer, client::Outgoing, *};
 use crate::{
     delivery::tests::world::Troubled,
