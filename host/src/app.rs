@@ -10,7 +10,10 @@ use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
     api::{self, Api},
     config::{Config, ConfigProblems, Doubts, Reach},
-    delivery::{Delivery, Inbox},
+    delivery::{
+        Delivery, Inbox,
+        webhooks::{ClientError, Webhooks},
+    },
     gateway::Gateway,
     message::{Clock, Message, State},
     plugin::Registry,
@@ -56,6 +59,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Webhooks can't be sent.
+    #[error(transparent)]
+    Webhooks(ClientError),
     /// The address can't be had.
     #[error(
         "can't listen on {address}: {source}; end what listens there, or correct `listen` under [server]"
@@ -92,15 +98,16 @@ impl App {
         let counting = Arc::clone(&metrics);
         let prepared =
             tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock, counting)).await;
-        let (config, store, registry, gateways) = prepared.map_err(task_failed)??;
+        let Prepared { config, store, registry, gateways, webhooks } = prepared.map_err(task_failed)??;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let delivery = Delivery::start(Arc::clone(&store), gateways, clock, Arc::clone(&metrics));
+        let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
+        let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
         let routes = Routes::new(config.routes.clone());
         let max_queued = config.store.max_queued;
-        let acceptor =
-            Arc::new(Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics));
+        let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
+        let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
         Ok(Self { store, registry, acceptor, config, listener })
     }
 
@@ -228,7 +235,13 @@ fn task_failed(error: tokio::task::JoinError) -> StartError {
     StartError::Copies { folder: PathBuf::new(), source: io::Error::other(error) }
 }
 
-type Prepared = (Config, Arc<dyn Store>, Registry, Vec<Gateway>);
+struct Prepared {
+    config: Config,
+    store: Arc<dyn Store>,
+    registry: Registry,
+    gateways: Vec<Gateway>,
+    webhooks: Arc<Webhooks>,
+}
 
 fn prepare(
     config: Config,
@@ -242,8 +255,12 @@ fn prepare(
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
     let registry = load_providers(&config, default_dirs, &config.store.path.join("plugins"))?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics));
+    // Before the gateways, whose providers may have something to say from their start on.
+    let (keeping, telling) = (Arc::clone(&store), Arc::clone(&metrics));
+    let webhooks = Webhooks::start(keeping, &config.webhooks, config.inbound.clone(), clock, telling)
+        .map_err(StartError::Webhooks)?;
+    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics, Arc::clone(&webhooks)));
     let built = build_gateways(&config, &registry, Doubts::default(), Some(sink));
     let gateways = built.complete().map_err(StartError::Config)?;
-    Ok((config, store, registry, gateways))
+    Ok(Prepared { config, store, registry, gateways, webhooks })
 }

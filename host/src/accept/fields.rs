@@ -1,14 +1,14 @@
 //! The members of a request, checked one by one, with every error collected. No error quotes a text.
 
 use crate::{
-    config::{Reach, duration},
+    config::{Endpoint, Reach, duration},
     delivery::Delivery,
     message::{Content, Priority, Recipient, Text, Timestamp},
     route::{Route, Routes},
 };
 use gatepost_provider_api::declaration::nearest;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Longest recipient: registration tokens of devices have a few hundred characters and no stated bound.
 const LONGEST_TO: usize = 4096;
@@ -278,13 +278,22 @@ impl<'a> Fields<'a> {
         (time > now).then_some(time)
     }
 
-    pub(super) fn refuse_what_is_not_built(&mut self) {
-        if self.string("callback_url", "").is_some() {
-            self.error(
-                "callback_url",
-                "its origin is not allowed: webhooks are not available in this version",
-            );
+    /// Where the message's changes are told; `None`: where the key says, if it does.
+    pub(super) fn callback(&mut self, allowed: &BTreeSet<String>) -> Option<Endpoint> {
+        let text = self.string("callback_url", "write one such as \"https://app.example/hook\"")?;
+        match Endpoint::parse(text) {
+            Err(what) => {
+                self.error("callback_url", format!("{what}; write one such as \"https://app.example/hook\""))
+            }
+            Ok(endpoint) if !allowed.contains(endpoint.origin()) => {
+                let origin = endpoint.origin();
+                let detail =
+                    format!("its origin {origin} is not allowed: `allow` under [webhooks] does not list it");
+                self.error("callback_url", detail);
+            }
+            Ok(endpoint) => return Some(endpoint),
         }
+        None
     }
 }
 

@@ -4,7 +4,7 @@ mod batch;
 mod fields;
 
 use crate::{
-    config::Reach,
+    config::{Endpoint, Reach},
     delivery::{Delivery, Ticket},
     message::{
         Clock, Content, Message, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity,
@@ -17,7 +17,7 @@ pub use fields::FieldError;
 use fields::{Fields, Way};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ pub struct Caller {
     pub api_key: Option<String>,
     /// What it may use.
     pub reach: Reach,
+    /// Where the changes of their messages are told that name no `callback_url`.
+    pub callback_url: Option<Endpoint>,
 }
 
 /// How a message is to be taken.
@@ -96,6 +98,8 @@ pub struct Acceptor {
     routes: Routes,
     max_queued: u64,
     metrics: Arc<Metrics>,
+    /// The origins that a `callback_url` may have.
+    callbacks: BTreeSet<String>,
 }
 
 impl Acceptor {
@@ -108,7 +112,13 @@ impl Acceptor {
         max_queued: u64,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, delivery, clock, routes, max_queued, metrics }
+        Self { store, delivery, clock, routes, max_queued, metrics, callbacks: BTreeSet::new() }
+    }
+
+    /// Allows these origins in a `callback_url`.
+    #[must_use]
+    pub fn allowing(self, callbacks: BTreeSet<String>) -> Self {
+        Self { callbacks, ..self }
     }
 
     /// The routes.
@@ -139,6 +149,7 @@ impl Acceptor {
     /// # Errors
     /// The store can't be read, or they can't be written down.
     pub async fn metrics(&self) -> Result<Result<Vec<u8>, prometheus::Error>, StoreError> {
+        self.metrics.webhooks_waiting(&self.delivery.webhooks().waiting());
         Ok(self.metrics.render(&self.delivery.figures().await?))
     }
 
@@ -334,20 +345,20 @@ impl Acceptor {
         let own = fields.valid_for();
         let now = self.clock.now();
         let send_at = fields.send_at(now);
-        fields.refuse_what_is_not_built();
+        let callback = fields.callback(&self.callbacks).or_else(|| caller.callback_url.clone());
         if let Some(what) = fields.forbidden() {
             return Err(Refusal::Forbidden(what));
         }
         match ((to, content, way), fields.errors()) {
             ((Some(to), Some(content), Some(way)), []) => {
-                Ok(Draft { to, content, from, tag, way, priority, own, now, send_at })
+                Ok(Draft { to, content, from, tag, way, priority, own, now, send_at, callback })
             }
             _ => Err(Refusal::Invalid(fields.into_errors())),
         }
     }
 
     fn admit(&self, draft: Draft<'_>, caller: &Caller, wait: bool) -> NewMessage {
-        let Draft { to, content, from, tag, way, priority, own, now, send_at } = draft;
+        let Draft { to, content, from, tag, way, priority, own, now, send_at, callback } = draft;
         let default = if wait { Priority::High } else { Priority::Normal };
         let from_when = send_at.unwrap_or(now);
         let validity = Validity { from: from_when, own };
@@ -371,7 +382,7 @@ impl Acceptor {
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
-            callback_url: None,
+            callback_url: callback.map(|callback| callback.url().to_owned()),
         }
     }
 }
@@ -387,6 +398,7 @@ struct Draft<'r> {
     own: Option<Duration>,
     now: Timestamp,
     send_at: Option<Timestamp>,
+    callback: Option<Endpoint>,
 }
 
 fn gone() -> Refusal {

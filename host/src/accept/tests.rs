@@ -69,7 +69,15 @@ async fn each_bad_field_is_named() {
         ("/send_at", json!({"send_at": "tomorrow"}), "is no RFC 3339 time"),
         ("/send_at", json!({"send_at": "2026-01-02T13Z"}), "is no RFC 3339 time"),
         ("/send_at", json!({"send_at": "2026-03-01T12:00:00Z"}), "at most 30 days ahead"),
-        ("/callback_url", json!({"callback_url": "https://app.example/hook"}), "origin is not allowed"),
+        (
+            "/callback_url",
+            json!({"callback_url": "https://app.example/hook"}),
+            "https://app.example is not allowed",
+        ),
+        ("/callback_url", json!({"callback_url": "/hook"}), "is no URL"),
+        ("/callback_url", json!({"callback_url": "ftp://app.example/hook"}), "does not start with http"),
+        ("/callback_url", json!({"callback_url": "https://me:pw@app.example/"}), "has a user or a password"),
+        ("/callback_url", json!({"callback_url": ["https://app.example"]}), "must be a string, not a list"),
         ("/data", json!({"data": "x"}), "must be a JSON object"),
         ("/tag", json!({"tag": "a\nb"}), "control characters"),
         ("/from", json!({"from": "x".repeat(257)}), "longer than 256"),
@@ -268,4 +276,31 @@ async fn a_replay_is_answered_whatever_has_become_of_the_host() {
     let acceptor = Acceptor::new(store, delivery, Routes::default(), clock, 10, metrics);
     let again = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
     assert_eq!(again.id, first.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_told_where_it_says_else_where_its_key_says() {
+    let (acceptor, store) = acceptor(10).await;
+    let acceptor = acceptor.allowing(["https://app.example".to_owned()].into());
+    let endpoint = |url| Endpoint::parse(url).unwrap();
+    let key = Caller {
+        api_key: Some("app".into()),
+        callback_url: Some(endpoint("https://app.example/key")),
+        ..Caller::default()
+    };
+    for (caller, said, told) in [
+        (&key, json!(null), Some("https://app.example/key")),
+        (&key, json!("https://app.example/own"), Some("https://app.example/own")),
+        (&key, json!("HTTPS://APP.example:443/own?a=b"), Some("https://app.example/own?a=b")),
+        (&Caller::default(), json!("https://app.example/own"), Some("https://app.example/own")),
+        (&Caller::default(), json!(null), None),
+    ] {
+        let body = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": said});
+        let accepted = acceptor.accept(&body, caller, &Wishes::default()).await.unwrap();
+        let message = store.message(accepted.message.id).await.unwrap().unwrap();
+        assert_eq!(message.callback_url.as_deref(), told, "{said}");
+    }
+    let other = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": "https://app.example:8443/"});
+    let refusal = acceptor.accept(&other, &key, &Wishes::default()).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Invalid(errors) if errors[0].pointer == "/callback_url"));
 }

@@ -105,7 +105,11 @@ fn is_loopback(host: &str) -> bool {
 
 impl Identity<'_> {
     pub(super) fn caller(&self) -> Caller {
-        Caller { api_key: self.key.map(|key| key.name.clone()), reach: self.reach() }
+        Caller {
+            api_key: self.key.map(|key| key.name.clone()),
+            reach: self.reach(),
+            callback_url: self.key.and_then(|key| key.callback_url.clone()),
+        }
     }
 
     /// The routes and gateways that they may use.

@@ -95,6 +95,7 @@ fn key(name: &str, scopes: &[Scope]) -> ApiKey {
         sha256: Sha256::digest(name).into(),
         scopes: scopes.to_vec(),
         reach: Reach::default(),
+        callback_url: None,
     }
 }
 

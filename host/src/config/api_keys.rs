@@ -1,11 +1,10 @@
 //! `[[api_keys]]`
 
 use super::{
-    ApiKey, Reach, Scope,
+    ApiKey, Endpoint, Reach, Scope,
     document::{Entry, Table},
     name::{self, Names},
     reader::Reader,
-    url,
 };
 use std::collections::BTreeSet;
 
@@ -38,7 +37,8 @@ pub(super) fn api_keys(
         let Some(table) = item.table(&mut reader.problems) else { continue };
         table.unknown(&KNOWN, &mut reader.problems);
         let reach = reach(&table, references, reader);
-        not_built(&table, references, reader);
+        let callback_url = callback(&table, references, reader);
+        rate(&table, reader);
         let name = api_key_name(&table, &keys, reader);
         let sha256 = api_key_hash(&table, reader);
         let scopes = table.get("scopes").map_or(Some(vec![Scope::Send]), |entry| scopes(&entry, reader));
@@ -48,7 +48,7 @@ pub(super) fn api_keys(
                 let what = format!("is the hash of the API key {:?} as well", other.name);
                 reader.refuse(&place, what, "make a key for each");
             }
-            keys.push(ApiKey { name, sha256, scopes, reach });
+            keys.push(ApiKey { name, sha256, scopes, reach, callback_url });
         }
     }
     keys
@@ -63,19 +63,22 @@ fn reach(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>
     Reach { routes: listed("routes", references.routes), gateways: listed("gateways", references.gateways) }
 }
 
-fn not_built(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>) {
+fn rate(table: &Table<'_>, reader: &mut Reader<'_>) {
     if let Some(entry) = table.get("rate") {
         reader.not_built(&entry, |reader| reader.rate(&entry));
     }
-    if let Some(entry) = table.get("callback_url") {
-        reader.not_built(&entry, |reader| {
-            let Some(origin) = reader.url(&entry).map(|url| url::of(&url)) else { return };
-            if references.origins.is_some_and(|allowed| !allowed.contains(&origin)) {
-                let mend = format!("add {origin:?} to `allow` under [webhooks]");
-                reader.refuse(&entry, format!("its origin {origin} is not allowed"), mend);
-            }
-        });
+}
+
+/// Where the changes of the key's messages are told.
+fn callback(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>) -> Option<Endpoint> {
+    let entry = table.get("callback_url")?;
+    let endpoint = reader.endpoint(&entry)?;
+    let origin = endpoint.origin();
+    if references.origins.is_some_and(|allowed| !allowed.contains(origin)) {
+        let mend = format!("add {origin:?} to `allow` under [webhooks]");
+        reader.refuse(&entry, format!("its origin {origin} is not allowed"), mend);
     }
+    Some(endpoint)
 }
 
 fn api_key_name(table: &Table<'_>, keys: &[ApiKey], reader: &mut Reader<'_>) -> Option<String> {

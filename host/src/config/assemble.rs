@@ -1,7 +1,7 @@
 //! The tables of all files, put together to one configuration.
 
 use super::{
-    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins,
+    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, Webhooks,
     api_keys::{self, References},
     document::{Source, Table},
     gateways,
@@ -59,6 +59,8 @@ pub(super) fn assemble(
         settings: Vec::new(),
         gateways: Vec::new(),
         routes: Vec::new(),
+        webhooks: Webhooks::default(),
+        inbound: None,
         api_keys: Vec::new(),
         warnings: Vec::new(),
     };
@@ -158,15 +160,15 @@ fn main_tables(
     let (mut routes, found) = routes::routes(top.get("routes").as_ref(), gateways, reader);
     config.routes = found;
     routes.complete &= !top.misspells("routes", &KNOWN);
-    let origins = webhooks::webhooks(top.get("webhooks").as_ref(), reader);
-    let origins = origins.filter(|_| !top.misspells("webhooks", &KNOWN));
-    if let Some(entry) = top.get("inbound") {
-        webhooks::inbound(&entry, reader);
-    }
+    let (webhooks, inbound) = (top.get("webhooks"), top.get("inbound"));
+    let certain = !top.misspells("webhooks", &KNOWN) && !top.misspells("inbound", &KNOWN);
+    let callbacks = webhooks::callbacks(webhooks.as_ref(), inbound.as_ref(), certain, reader);
     if let Some(entry) = top.get("api_keys") {
-        let references = References { gateways, routes: &routes, origins: origins.as_ref() };
+        let origins = callbacks.origins_known.then_some(&callbacks.webhooks.allow);
+        let references = References { gateways, routes: &routes, origins };
         config.api_keys = api_keys::api_keys(&entry, &references, reader);
     }
+    (config.webhooks, config.inbound) = (callbacks.webhooks, callbacks.inbound);
     keys_or_loopback(top, server_table.as_ref(), config, reader);
     doubts
 }

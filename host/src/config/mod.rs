@@ -27,6 +27,8 @@ pub use places::Places;
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;
 pub use reader::Environment;
+pub use url::Endpoint;
+pub use webhooks::{WebhookSecret, Webhooks};
 
 use gatepost_provider_api::Definition;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -48,6 +50,10 @@ pub struct Config {
     pub gateways: Vec<Gateway>,
     /// `[routes.*]`, in their order.
     pub routes: Vec<Route>,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
+    /// `[inbound]`: where inbound messages go; its origin needs no leave of `webhooks`.
+    pub inbound: Option<Endpoint>,
     /// `[[api_keys]]`
     pub api_keys: Vec<ApiKey>,
     /// Not wrong, but worth a line in the log.
@@ -190,6 +196,8 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     /// The routes and gateways that it may use; all, where both are empty.
     pub reach: Reach,
+    /// Where the changes of its messages are told that name no `callback_url` of their own.
+    pub callback_url: Option<Endpoint>,
 }
 
 /// The routes and gateways that an API key may use. Where either lists anything, nothing else can be used.

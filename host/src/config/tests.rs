@@ -223,3 +223,44 @@ strategy = "round-robin"
         ]
     );
 }
+
+#[test]
+fn webhooks_are_read_as_they_were_meant_and_show_neither_secret_nor_path() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("webhook"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let text = format!(
+        r#"
+[webhooks]
+allow = ["https://APP.example:443", "http://127.0.0.1:9000"]
+secret = {{ file = "webhook" }}
+[inbound]
+url = "https://elsewhere.example/inbound?token=hunter2"
+[[api_keys]]
+name = "app"
+sha256 = "{HASH}"
+callback_url = "https://app.example/hook/hunter2"
+"#
+    );
+    let config = load_in(folder.path(), &text).unwrap();
+    let allow = config.webhooks.allow.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(allow, ["http://127.0.0.1:9000", "https://app.example"]);
+    assert_eq!(config.webhooks.secret.as_ref().unwrap().expose().len(), 24);
+    let inbound = config.inbound.as_ref().unwrap();
+    assert_eq!(inbound.origin(), "https://elsewhere.example");
+    assert_eq!(inbound.url(), "https://elsewhere.example/inbound?token=hunter2");
+    let callback = config.api_keys[0].callback_url.as_ref().unwrap();
+    assert_eq!(
+        (callback.origin(), callback.url()),
+        ("https://app.example", "https://app.example/hook/hunter2")
+    );
+    let shown = format!("{config:?}");
+    // The key as its bytes, too.
+    assert!(!shown.contains("hunter2") && !shown.contains("MfKQ") && !shown.contains("49, 242"), "{shown}");
+}
+
+#[test]
+fn without_webhooks_nothing_is_allowed_and_no_secret_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = load_in(folder.path(), "[webhooks]\nallow = []\n[inbound]\n").unwrap();
+    assert!(config.webhooks.allow.is_empty() && config.webhooks.secret.is_none() && config.inbound.is_none());
+}

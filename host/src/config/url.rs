@@ -2,15 +2,60 @@
 
 use super::{document::Entry, reader::Reader};
 use reqwest::Url;
+use std::fmt;
 
 const SUCH: &str = "write one such as \"https://app.example/hook\"";
 
+/// The longest address that is taken, in characters: what browsers and servers agree on.
+const LONGEST: usize = 2048;
+
+/// Where webhooks go: an address with `http` or `https`, without user and password. `Debug` shows its origin alone: applications put
+/// tokens into paths and queries.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    url: String,
+    origin: String,
+}
+
+impl Endpoint {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// What is wrong with it, without quoting it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = parse(text)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("has a user or a password in it, which would stand on the disk".into());
+        }
+        if url.as_str().len() > LONGEST {
+            return Err(format!("is longer than {LONGEST} characters"));
+        }
+        Ok(Self { origin: of(&url), url: url.into() })
+    }
+
+    /// The whole of it: never for a log.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Scheme, host and port, in one spelling.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.origin)
+    }
+}
+
 impl Reader<'_> {
-    /// An address with `http` or `https`.
-    pub(super) fn url(&mut self, entry: &Entry<'_>) -> Option<Url> {
+    /// Where webhooks go.
+    pub(super) fn endpoint(&mut self, entry: &Entry<'_>) -> Option<Endpoint> {
         let text = self.string(entry)?;
-        match parse(&text) {
-            Ok(url) => Some(url),
+        match Endpoint::parse(&text) {
+            Ok(endpoint) => Some(endpoint),
             Err(what) => {
                 self.refuse(entry, what, SUCH);
                 None
@@ -39,7 +84,7 @@ impl Reader<'_> {
 }
 
 /// The origin of an address.
-pub(super) fn of(url: &Url) -> String {
+fn of(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 

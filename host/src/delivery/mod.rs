@@ -3,7 +3,7 @@
 //! Each gateway has a task of its own (`actor`): its queue in the store, a bounded piece of it in memory, the submits that are
 //! going on, its rate, its pause, its breaker. An accept wakes it; nothing polls. What becomes of a message is decided in one place,
 //! `decide`, recorded (`record`), and told to whoever waits (`hub`). Messages that wait for a gateway which can't be used go on to
-//! another of their route (`sweep`); those whose time passes are ended on time (`lapse`).
+//! another of their route (`sweep`); those whose time passes are ended on time (`lapse`). Applications hear of it by `webhooks`.
 
 mod actor;
 mod decide;
@@ -14,6 +14,7 @@ mod receipts;
 mod record;
 mod submit;
 mod sweep;
+pub mod webhooks;
 
 use crate::{
     gateway::{Availability, Changes, Gateway, GatewayState},
@@ -36,6 +37,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
+use webhooks::Webhooks;
 
 /// Says how long a pause of at most the given span is to be, by chance.
 pub type Jitter = Box<dyn Fn(Duration) -> Duration + Send + Sync>;
@@ -52,6 +54,7 @@ struct Shared {
     changes: Changes,
     jitter: Jitter,
     metrics: Arc<Metrics>,
+    webhooks: Arc<Webhooks>,
     /// When everything must be over; `None` as long as the host runs.
     deadline: watch::Sender<Option<Instant>>,
 }
@@ -115,14 +118,27 @@ pub struct Drained {
 }
 
 impl Delivery {
-    /// Starts the gateways, and with them the delivery of what is queued.
+    /// Starts the gateways, and with them the delivery of what is queued, without webhooks.
     pub fn start(
         store: Arc<dyn Store>,
         gateways: Vec<Gateway>,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        Self::start_with(store, gateways, clock, metrics, Box::new(|most| most.mul_f64(fastrand::f64())))
+        let webhooks = Webhooks::silent(Arc::clone(&store), clock, Arc::clone(&metrics));
+        Self::start_telling(store, gateways, clock, metrics, webhooks)
+    }
+
+    /// The same with webhooks.
+    pub fn start_telling(
+        store: Arc<dyn Store>,
+        gateways: Vec<Gateway>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        webhooks: Arc<Webhooks>,
+    ) -> Arc<Self> {
+        let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
+        Self::start_with(store, gateways, clock, metrics, webhooks, jitter)
     }
 
     /// The same with chances of the caller's own.
@@ -131,6 +147,7 @@ impl Delivery {
         gateways: Vec<Gateway>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        webhooks: Arc<Webhooks>,
         jitter: Jitter,
     ) -> Arc<Self> {
         let depths = store.depths();
@@ -140,12 +157,13 @@ impl Delivery {
             clock,
             gateways: running.collect(),
             hub: Hub::default(),
-            inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics)),
+            inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics), Arc::clone(&webhooks)),
             lapse: Lapse::default(),
             changes: Changes::default(),
             jitter,
             metrics,
             store,
+            webhooks,
             deadline: watch::Sender::new(None),
         });
         let mut actors = JoinSet::new();
@@ -215,6 +233,11 @@ impl Delivery {
             GatewayFigures { name, breaker, depth, oldest }
         });
         Ok(figures.collect())
+    }
+
+    /// What tells applications.
+    pub fn webhooks(&self) -> &Arc<Webhooks> {
+        &self.shared.webhooks
     }
 
     /// Whether a message would be submitted through this gateway now, and why, for people.
@@ -308,20 +331,27 @@ impl Delivery {
 
     /// Takes nothing more from the queues, lets the submits that are going on end until the deadline, and stops the providers.
     pub async fn drain(&self, within: Duration) -> Drained {
-        self.shared.deadline.send_replace(Some(Instant::now() + within));
+        let deadline = Instant::now() + within;
+        self.shared.deadline.send_replace(Some(deadline));
         let mut actors = std::mem::take(&mut *self.actors.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut total = Drained::default();
-        while let Some(ended) = actors.join_next().await {
-            match ended {
-                Ok(drained) => {
-                    total.finished += drained.finished;
-                    total.cut_off += drained.cut_off;
-                }
-                Err(error) => tracing::error!(%error, "a gateway's task did not end as it should"),
-            }
-        }
+        let webhooks = self.shared.webhooks.drain(deadline);
+        let (total, ()) = tokio::join!(all_ended(&mut actors), webhooks);
         total
     }
+}
+
+async fn all_ended(actors: &mut JoinSet<Drained>) -> Drained {
+    let mut total = Drained::default();
+    while let Some(ended) = actors.join_next().await {
+        match ended {
+            Ok(drained) => {
+                total.finished += drained.finished;
+                total.cut_off += drained.cut_off;
+            }
+            Err(error) => tracing::error!(%error, "a gateway's task did not end as it should"),
+        }
+    }
+    total
 }
 
 impl fmt::Debug for Delivery {

@@ -1,5 +1,6 @@
 //! What services say later of what they took: stored, matched, told.
 
+use super::webhooks::{Inbound, Webhooks};
 use crate::{
     message::{Clock, MessageId, Receipt, State},
     plugin::{NotStored, ServiceEvent, Sink},
@@ -8,6 +9,7 @@ use crate::{
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{fmt, sync::Arc};
+use tokio::runtime::Handle;
 
 /// Takes the events of all gateways. Exists before the gateways do, whose providers may have something to say from their start on.
 #[derive(Clone)]
@@ -15,31 +17,40 @@ pub struct Inbox {
     store: Arc<dyn Store>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    webhooks: Arc<Webhooks>,
+    /// The host's own: providers call from theirs.
+    runtime: Handle,
 }
 
 impl Inbox {
-    /// Puts events into `store`.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>) -> Self {
-        Self { store, clock, metrics }
+    /// Puts events into `store`, and has them told by `webhooks`. Needs a tokio runtime.
+    pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>, webhooks: Arc<Webhooks>) -> Self {
+        Self { store, clock, metrics, webhooks, runtime: Handle::current() }
     }
 
-    /// Stores what a service said; resolves when it is on disk: all of it, or none.
+    /// Stores what a service said; resolves when it is on disk.
     ///
     /// # Errors
-    /// The store can't take it: the service is to send it again.
+    /// The store can't take it: the service is to send all of it again.
     ///
     /// # Cancellation
     /// It may be stored or not.
     pub async fn take(&self, gateway: &str, events: Vec<ServiceEvent>) -> Result<(), StoreError> {
         let at = self.clock.now();
-        let mut receipts = Vec::with_capacity(events.len());
+        let (mut receipts, mut inbound) = (Vec::with_capacity(events.len()), Vec::new());
         for event in events {
+            let gateway = gateway.to_owned();
             match event {
                 ServiceEvent::Receipt { provider_id, status, code, detail } => {
-                    receipts.push(Receipt { gateway: gateway.into(), provider_id, status, code, detail, at });
+                    receipts.push(Receipt { gateway, provider_id, status, code, detail, at });
                 }
-                ServiceEvent::Inbound { .. } => {}
+                ServiceEvent::Inbound { from, to, text } => {
+                    inbound.push(Inbound { gateway, from, to, text, at });
+                }
             }
+        }
+        for inbound in inbound {
+            self.webhooks.inbound(inbound).await?;
         }
         if receipts.is_empty() {
             return Ok(());
@@ -56,10 +67,11 @@ impl Inbox {
         let is_matched = matches!(received, Received::Matched(_));
         self.metrics.receipt(gateway, status.as_str(), if is_matched { "matched" } else { "unmatched" });
         match received {
-            Received::Matched(Matched { id, moved, .. }) => {
+            Received::Matched(Matched { id, moved, callback_url }) => {
                 tracing::debug!(%id, gateway, provider_id, status = status.as_str(), code, "receipt");
                 if let Some(state) = *moved {
                     moved_on(&self.metrics, *id, gateway, state, code.as_deref());
+                    self.webhooks.wake(callback_url.as_deref());
                 }
             }
             Received::Unmatched => {
@@ -84,8 +96,16 @@ pub(super) fn moved_on(metrics: &Metrics, id: MessageId, gateway: &str, state: S
 impl Sink for Inbox {
     fn deliver(&self, gateway: &str, event: ServiceEvent) -> BoxFuture<'static, Result<(), NotStored>> {
         let (inbox, gateway) = (self.clone(), gateway.to_owned());
-        async move { inbox.take(&gateway, vec![event]).await.map_err(|error| NotStored(error.to_string())) }
-            .boxed()
+        async move {
+            let runtime = inbox.runtime.clone();
+            let taken = runtime.spawn(async move { inbox.take(&gateway, vec![event]).await }).await;
+            match taken {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(NotStored(error.to_string())),
+                Err(_) => Err(NotStored("the host stops".into())),
+            }
+        }
+        .boxed()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     message::{MessageId, State},
     store::{Next, Recorded, Step, StoreError},
 };
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Between two tries: the first is soon, since a busy store is free in a moment.
 const FIRST: Duration = Duration::from_millis(50);
@@ -16,7 +16,10 @@ const MOST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The store is closed: the host stops.
-pub(super) async fn until_on_disk<T, F>(id: MessageId, mut ask: impl FnMut() -> F) -> Result<T, StoreError>
+pub(super) async fn until_on_disk<T, F>(
+    id: impl fmt::Display,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -61,6 +64,7 @@ pub(super) async fn tell(shared: &Shared, step: &Step) {
         }
         Next::Finished { state, .. } => {
             debug_assert!(state.is_finished() && *state != State::Canceled);
+            shared.webhooks.wake(step.callback_url.as_deref());
             finished(shared, step.id).await;
         }
     }

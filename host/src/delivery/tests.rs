@@ -1,3 +1,3 @@
 mod rules;
 mod simulation;
-mod world;
+pub(super) mod world;

@@ -1,6 +1,7 @@
 //! What every [`Store`] must do, as tests that each engine runs.
 
 mod receipts;
+pub mod webhooks;
 
 use super::{Canceled, Inserted, Next, Once, Place, Recorded, Step, Store, StoreError};
 use crate::message::{
@@ -100,6 +101,7 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     receipts::an_id_that_is_given_twice_is_the_last_ones(&fresh()).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
+    webhooks::all(fresh).await;
 }
 
 async fn a_message_is_kept_as_it_came(store: &dyn Store) {
@@ -480,4 +482,13 @@ async fn many_at_once_lose_nothing<S: Store>(store: Arc<S>) {
 #[tokio::test]
 async fn the_store_in_memory_conforms() {
     all(super::memory::MemoryStore::default).await;
+}
+
+#[tokio::test]
+async fn changes_in_memory_are_told_in_their_order() {
+    let store = super::memory::MemoryStore::default();
+    webhooks::changes_of_a_message_are_due_one_after_the_other(&store, |id, state, at| {
+        store.receipt(id, state, at);
+    })
+    .await;
 }

@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 pub use history::History;
 pub use receipts::{Matched, Receipts, Received, Unmatched};
 use std::fmt;
-pub use webhooks::Webhooks;
+pub use webhooks::{Dropped, NewInbound, News, Settled, Waiting, Webhook, Webhooks};
 
 /// A message's place in its gateway's queue: the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -38,6 +38,9 @@ pub struct Metrics {
     queue_depth: IntGaugeVec,
     queue_oldest_seconds: GaugeVec,
     breaker_state: IntGaugeVec,
+    webhooks: IntCounterVec,
+    webhooks_waiting: IntGaugeVec,
+    inbound: IntCounterVec,
 }
 
 impl fmt::Debug for Metrics {
@@ -199,8 +202,51 @@ impl Metrics {
                     &["gateway", "state"],
                 ),
             )?,
+            webhooks: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("gatepost_webhooks_total", "Tries to tell a receiver, by what they came to."),
+                    &["origin", "outcome"],
+                ),
+            )?,
+            webhooks_waiting: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("gatepost_webhooks_waiting", "Webhooks that their receiver has not taken yet."),
+                    &["origin"],
+                ),
+            )?,
+            inbound: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "gatepost_inbound_total",
+                        "Inbound messages, by the gateway that they came through.",
+                    ),
+                    &["gateway"],
+                ),
+            )?,
             registry,
         })
+    }
+
+    /// Webhooks came to `delivered`, `failed` (they are tried again) or `given_up`.
+    pub fn webhooks(&self, origin: &str, outcome: &str, count: u64) {
+        self.webhooks.with_label_values(&[origin, outcome]).inc_by(count);
+    }
+
+    /// How many webhooks wait for each origin now.
+    pub fn webhooks_waiting(&self, waiting: &[(String, u64)]) {
+        self.webhooks_waiting.reset();
+        for (origin, count) in waiting {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.webhooks_waiting.with_label_values(&[origin.as_str()]).set(count);
+        }
+    }
+
+    /// An inbound message came.
+    pub fn inbound(&self, gateway: &str) {
+        self.inbound.with_label_values(&[gateway]).inc();
     }
 
     /// So many messages are on disk.
@@ -282,6 +328,10 @@ mod tests {
         metrics.receipt("one", "delivered", "unmatched");
         metrics.commit(7, Duration::from_millis(3));
         metrics.in_flight("one").set(3);
+        metrics.webhooks("https://app.example", "given_up", 4);
+        metrics.webhooks_waiting(&[("https://gone.example".into(), 1)]);
+        metrics.webhooks_waiting(&[("https://app.example".into(), 6)]);
+        metrics.inbound("one");
         let gateway = |breaker| GatewayFigures {
             name: "one".into(),
             breaker: Some(breaker),
@@ -304,12 +354,16 @@ mod tests {
             "gatepost_in_flight{gateway=\"one\"} 3",
             "gatepost_queue_depth{gateway=\"one\"} 5",
             "gatepost_queue_oldest_seconds{gateway=\"one\"} 9",
+            "gatepost_webhooks_total{origin=\"https://app.example\",outcome=\"given_up\"} 4",
+            "gatepost_webhooks_waiting{origin=\"https://app.example\"} 6",
+            "gatepost_inbound_total{gateway=\"one\"} 1",
             "gatepost_breaker_state{gateway=\"one\",state=\"closed\"} 0",
             "gatepost_breaker_state{gateway=\"one\",state=\"open\"} 1",
             "gatepost_breaker_state{gateway=\"one\",state=\"half-open\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
+        assert!(!text.contains("gone.example"), "{text}");
         assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
         assert!(!String::from_utf8(metrics.render(&[]).unwrap()).unwrap().contains("queue_depth{"));
     }

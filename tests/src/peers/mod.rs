@@ -7,6 +7,7 @@ pub mod nginx;
 pub mod process;
 pub mod python;
 pub mod proxy;
+pub mod webhook_receiver;
 
 use std::net::TcpListener;
 

@@ -115,8 +115,6 @@ fn ten_mistakes_are_ten_problems_whoever_finds_them() {
 fn what_this_version_does_not_have_is_refused_beside_what_a_provider_refuses() {
     let site = Site::new(
         r#"
-[webhooks]
-allow = ["https://app.example"]
 [routes.other]
 gateways = ["outbux"]
 [gateways.slow]
@@ -127,10 +125,12 @@ retry = { first = "1h", max = "1m" }
 SCRIPT = "missing"
 "#,
     );
+    let tls = "[server]\ntls = { cert = \"cert.pem\", key = \"key.pem\" }";
+    site.configure(&site.configuration().replace("[server]", tls));
     let ended = check(&site, &[]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     let expected = [
-        ("allow =", "webhooks.allow"),
+        ("tls =", "server.tls"),
         ("outbux", "routes.other.gateways"),
         ("rate =", "gateways.slow.rate"),
         ("retry =", "gateways.slow.retry.max"),
@@ -138,7 +138,7 @@ SCRIPT = "missing"
     ]
     .map(|(needle, key)| (line(&site, needle), key.to_owned()));
     assert_eq!(places(&site, &ended), expected, "{}", ended.stderr);
-    let said = ": webhooks.allow: not available in this version; remove it\n";
+    let said = ": server.tls: not available in this version; remove it\n";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 

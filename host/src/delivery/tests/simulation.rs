@@ -4,7 +4,7 @@
 use super::world::{Draft, Host, Troubled, gateway_with};
 use crate::{
     config::{OnUncertain, Rate, Retry},
-    delivery::Inbox,
+    delivery::{Inbox, webhooks::Webhooks},
     gateway::{Gateway, Limits},
     message::{
         Clock, Message, MessageId, Outcome, OutcomeKind, Priority, ReceiptStatus, State, Timestamp,
@@ -49,13 +49,16 @@ struct Submitted {
 /// Everything that was submitted, by message.
 type Journal = Arc<Mutex<HashMap<MessageId, Vec<Submitted>>>>;
 
+/// A part: its gateway, and the id that the service there gave to it.
+type Part = (String, String);
+
 /// The services behind the gateways, as far as they talk back. They live on while the host dies.
 #[derive(Clone, Default)]
 struct Services {
     /// Where the host takes what they say, as long as it lives.
     line: Arc<Mutex<Option<(Inbox, CancellationToken)>>>,
-    /// What the host has acknowledged, by gateway and id of the part, in the order in which it was said.
-    acknowledged: Arc<Mutex<HashMap<(String, String), Vec<ReceiptStatus>>>>,
+    /// What the host has acknowledged, in the order in which it was said.
+    acknowledged: Arc<Mutex<HashMap<Part, Vec<ReceiptStatus>>>>,
     /// Parts by gateway: two services give the same ids.
     counts: Arc<Mutex<HashMap<String, u32>>>,
     talking: Arc<AtomicUsize>,
@@ -229,7 +232,9 @@ impl Scenario {
             .boxed()
         });
         let host = Host::on(store, gateways.collect(), self.clock);
-        let inbox = Inbox::new(host.store.clone(), self.clock, Arc::new(Metrics::new().unwrap()));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let webhooks = Webhooks::silent(host.store.clone(), self.clock, Arc::clone(&metrics));
+        let inbox = Inbox::new(host.store.clone(), self.clock, metrics, webhooks);
         *self.services.line.lock().unwrap() = Some((inbox, CancellationToken::new()));
         host
     }

@@ -2,7 +2,7 @@
 
 use crate::telemetry::metrics::Metrics;
 use crate::{
-    delivery::Delivery,
+    delivery::{Delivery, webhooks::Webhooks},
     gateway::{Gateway, Limits},
     message::{
         Clock, Content, Message, MessageId, NewMessage, Priority, Receipt, Recipient, Text, Timestamp,
@@ -10,8 +10,8 @@ use crate::{
     },
     plugin::Handle,
     store::{
-        Canceled, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Received, Recorded, Step,
-        Store, StoreError, Unmatched, Webhooks, memory::MemoryStore,
+        Canceled, Dropped, Front, History, Inserted, NewInbound, Once, Overdue, Place, Ready, Receipts,
+        Received, Recorded, Settled, Step, Store, StoreError, Unmatched, Waiting, memory::MemoryStore,
     },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -77,13 +77,10 @@ pub(super) struct Host<S> {
 impl<S: Store> Host<S> {
     /// Waits are as long as they can be by chance, so that they can be told beforehand.
     pub(super) fn on(store: Arc<S>, gateways: Vec<Gateway>, clock: Clock) -> Self {
-        let delivery = Delivery::start_with(
-            store.clone(),
-            gateways,
-            clock,
-            Arc::new(Metrics::new().unwrap()),
-            Box::new(|most| most),
-        );
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let webhooks = Webhooks::silent(store.clone(), clock, Arc::clone(&metrics));
+        let delivery =
+            Delivery::start_with(store.clone(), gateways, clock, metrics, webhooks, Box::new(|most| most));
         Self { store, delivery, clock }
     }
 
@@ -153,7 +150,7 @@ impl<S: Store> Host<S> {
 type Before = dyn Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync;
 
 /// A store in memory before each of whose writes something happens: it takes time, or fails.
-pub(super) struct Troubled {
+pub(in crate::delivery) struct Troubled {
     pub(super) inner: Arc<MemoryStore>,
     before: Box<Before>,
     /// Every step that was taken.
@@ -161,7 +158,7 @@ pub(super) struct Troubled {
 }
 
 impl Troubled {
-    pub(super) fn new(
+    pub(in crate::delivery) fn new(
         inner: Arc<MemoryStore>,
         before: impl Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -198,7 +195,45 @@ impl Receipts for Troubled {
     }
 }
 
-impl Webhooks for Troubled {}
+impl crate::store::Webhooks for Troubled {
+    fn webhooks(
+        &self,
+        origin: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Waiting, StoreError>> {
+        self.inner.webhooks(origin, now, limit)
+    }
+
+    fn settle_webhooks(&self, batch: Vec<Settled>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            (self.before)().await?;
+            self.inner.settle_webhooks(batch).await
+        }
+        .boxed()
+    }
+
+    fn drop_webhooks(
+        &self,
+        origin: &str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Dropped, StoreError>> {
+        self.inner.drop_webhooks(origin, before, limit)
+    }
+
+    fn inbound(&self, new: NewInbound) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            (self.before)().await?;
+            self.inner.inbound(new).await
+        }
+        .boxed()
+    }
+
+    fn webhooks_waiting(&self) -> Vec<(String, u64)> {
+        self.inner.webhooks_waiting()
+    }
+}
 
 impl Store for Troubled {
     fn insert(

@@ -104,6 +104,8 @@ pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
     depths: Arc<Depths>,
+    /// How many webhooks wait for each origin.
+    webhooks: Arc<Depths>,
     secret: Secret,
 }
 
@@ -126,9 +128,10 @@ impl EmbeddedStore {
             connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
         }
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
-        let writer = Writer::start(connection, lock, options, Arc::clone(&depths))
+        let webhooks = Arc::new(Depths::new(webhooks::counts(&connection).map_err(broken)?));
+        let writer = Writer::start(connection, lock, options, Arc::clone(&depths), Arc::clone(&webhooks))
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths, secret })
+        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths, webhooks, secret })
     }
 
     fn write<'a, T: Send + 'a>(

@@ -1,6 +1,6 @@
 //! Parts that services took, and what they say later of them.
 
-use super::{EmbeddedStore, insert::event, reads::word, writer::Request};
+use super::{EmbeddedStore, insert::event, reads::word, webhooks, writer::Request};
 use crate::{
     message::{Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp},
     store::{Matched, Receipts, Received, Recorded, StoreError, Unmatched},
@@ -144,6 +144,8 @@ fn apply(
     connection
         .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3 WHERE id = ?1")?
         .execute(params![id, next.number(), at])?;
+    let (message, at) = (MessageId::from_bytes(*id), Timestamp::from_millis(at));
+    webhooks::announce(connection, message, callback_url.as_deref(), next, at)?;
     Ok((Some(next), callback_url))
 }
 

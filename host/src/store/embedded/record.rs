@@ -1,6 +1,6 @@
 //! A message leaves its place in a queue: its attempt, its state and its events are put down; once it is over, its content is erased.
 
-use super::{insert::event, receipts};
+use super::{insert::event, receipts, webhooks};
 use crate::{
     message::{Attempt, MessageId, OutcomeKind, State, Timestamp},
     store::{Canceled, Next, Place, Recorded, Step},
@@ -29,6 +29,7 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
             change(connection, id, state, *end, at)?;
             let went_through = step.attempt.as_ref().map(|attempt| attempt.gateway.as_str());
             put_state(connection, id, *end, at, *reason, went_through, step.attempt.as_ref())?;
+            webhooks::announce(connection, step.id, step.callback_url.as_deref(), *end, step.at)?;
         }
         Next::Waits { gateway, state: next, due_at, deadline, progress } => {
             change(connection, id, state, *next, at)?;

@@ -155,6 +155,7 @@ pub(super) const MIGRATIONS: &[&str] = &["
         tries INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX webhook_due ON webhook (origin, due_at, seq);
+    CREATE INDEX webhook_at ON webhook (origin, at, seq);
     CREATE INDEX webhook_message ON webhook (message, seq) WHERE message IS NOT NULL;
 "];
 

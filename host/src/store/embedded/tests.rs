@@ -211,6 +211,10 @@ fn every_read_goes_along_an_index() {
         (reads::OVERDUE, "INDEX ready_deadline (deadline<?)"),
         (reads::NEXT_DEADLINE, "INDEX ready_deadline (deadline>?)"),
         (reads::FIRST_CREATED, "SEARCH r USING PRIMARY KEY (gateway=? AND priority=?)"),
+        (webhooks::DUE, "INDEX webhook_due (origin=? AND due_at<?)"),
+        (webhooks::NEXT_DUE, "INDEX webhook_due (origin=? AND due_at>? AND due_at<?)"),
+        (webhooks::OLDEST, "INDEX webhook_at (origin=?)"),
+        (webhooks::OLD, "INDEX webhook_at (origin=? AND at<?)"),
     ] {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
         let parameters = vec![rusqlite::types::Value::Null; statement.parameter_count()];

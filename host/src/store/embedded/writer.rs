@@ -1,9 +1,12 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Depths, Options, insert, maintenance::Maintenance, receipts, record, store_error};
+use super::{Depths, Options, insert, maintenance::Maintenance, receipts, record, store_error, webhooks};
 use crate::{
     message::{MessageId, NewMessage, Receipt, Timestamp},
-    store::{Canceled, Inserted, Next, Once, Place, Received, Recorded, Step, StoreError},
+    store::{
+        Canceled, Dropped, Inserted, Matched, NewInbound, Next, Once, Place, Received, Recorded, Settled,
+        Step, StoreError, webhooks::origin_of,
+    },
     telemetry::metrics::Metrics,
 };
 use rusqlite::{Connection, TransactionBehavior};
@@ -37,6 +40,9 @@ pub(super) enum Request {
     Mark { id: MessageId, from: (String, Place), at: Timestamp, done: Done<bool> },
     Cancel { id: MessageId, at: Timestamp, done: Done<Canceled> },
     Prove { done: Done<()> },
+    Inbound { new: NewInbound, done: Done<()> },
+    SettleWebhooks { batch: Vec<Settled>, done: Done<()> },
+    DropWebhooks { origin: String, before: Timestamp, limit: usize, done: Done<Dropped> },
     Close { done: oneshot::Sender<()> },
 }
 
@@ -46,6 +52,9 @@ impl Request {
             Self::Insert { batch, .. } => batch.len(),
             Self::Record { batch, .. } => batch.len(),
             Self::Receive { batch, .. } => batch.len(),
+            Self::SettleWebhooks { batch, .. } => batch.len(),
+            Self::DropWebhooks { limit, .. } => *limit,
+            Self::Inbound { .. } => 1,
             Self::Mark { .. } | Self::Cancel { .. } | Self::Prove { .. } | Self::Close { .. } => 1,
         }
     }
@@ -64,11 +73,12 @@ impl Writer {
         lock: File,
         options: Options,
         depths: Arc<Depths>,
+        webhooks: Arc<Depths>,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
         let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, depths, maintenance, metrics, _lock: lock };
+        let thread = Thread { connection, depths, webhooks, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -101,6 +111,8 @@ impl Writer {
 struct Thread {
     connection: Connection,
     depths: Arc<Depths>,
+    /// How many webhooks wait for each origin.
+    webhooks: Arc<Depths>,
     maintenance: Maintenance,
     metrics: Option<Arc<Metrics>>,
     _lock: File,
@@ -173,6 +185,9 @@ impl Thread {
 
     fn answer_all(&mut self, group: Vec<Request>, replies: Vec<Reply>, change: Change) {
         self.depths.apply(change.depths);
+        if !change.webhooks.is_empty() {
+            self.webhooks.apply(change.webhooks);
+        }
         if change.erased {
             self.maintenance.erased();
         }
@@ -204,6 +219,7 @@ enum Reply {
     Received(Vec<Received>),
     Marked(bool),
     Canceled(Canceled),
+    Dropped(Dropped),
     Done,
 }
 
@@ -211,10 +227,18 @@ enum Reply {
 #[derive(Default)]
 struct Change {
     depths: HashMap<String, i64>,
+    webhooks: webhooks::Counts,
     erased: bool,
 }
 
 impl Change {
+    /// Something is to be told there.
+    fn announced(&mut self, url: Option<&str>) {
+        if let Some(origin) = url.and_then(origin_of) {
+            *self.webhooks.entry(origin).or_default() += 1;
+        }
+    }
+
     fn count(&mut self, gateway: &str, change: i64) {
         match self.depths.get_mut(gateway) {
             Some(depth) => *depth += change,
@@ -240,8 +264,14 @@ impl Change {
                     if recorded.taken {
                         self.count(&step.from.0, -1);
                         match &step.next {
-                            Next::Finished { .. } => self.erased = true,
+                            Next::Finished { .. } => {
+                                self.erased = true;
+                                self.announced(step.callback_url.as_deref());
+                            }
                             Next::Waits { gateway, .. } => self.count(gateway, 1),
+                        }
+                        if recorded.moved.is_some() {
+                            self.announced(step.callback_url.as_deref());
                         }
                     }
                     taken.push(recorded);
@@ -250,7 +280,13 @@ impl Change {
             }
             Request::Receive { batch, .. } => {
                 let received = batch.iter().map(|receipt| receipts::receive(transaction, receipt));
-                Reply::Received(received.collect::<rusqlite::Result<_>>()?)
+                let received = received.collect::<rusqlite::Result<Vec<_>>>()?;
+                for received in &received {
+                    if let Received::Matched(Matched { moved: Some(_), callback_url, .. }) = received {
+                        self.announced(callback_url.as_deref());
+                    }
+                }
+                Reply::Received(received)
             }
             Request::Mark { id, from, at, .. } => Reply::Marked(record::mark(transaction, *id, from, *at)?),
             Request::Cancel { id, at, .. } => {
@@ -260,6 +296,21 @@ impl Change {
                     self.erased = true;
                 }
                 Reply::Canceled(canceled)
+            }
+            Request::Inbound { new, .. } => {
+                webhooks::inbound(transaction, new)?;
+                *self.webhooks.entry(new.to.origin().to_owned()).or_default() += 1;
+                Reply::Done
+            }
+            Request::SettleWebhooks { batch, .. } => {
+                self.erased |= webhooks::settle(transaction, batch, &mut self.webhooks)?;
+                Reply::Done
+            }
+            Request::DropWebhooks { origin, before, limit, .. } => {
+                let (dropped, erased) =
+                    webhooks::drop_old(transaction, origin, *before, *limit, &mut self.webhooks)?;
+                self.erased |= erased;
+                Reply::Dropped(dropped)
             }
             Request::Prove { .. } => {
                 // What an accept does, and nothing is left of it: the same pages are looked at and changed.
@@ -289,12 +340,20 @@ impl Request {
             (Self::Mark { done, .. }, Ok(Reply::Marked(marked))) => drop(done.send(Ok(marked))),
             (Self::Cancel { done, .. }, Ok(Reply::Canceled(canceled))) => drop(done.send(Ok(canceled))),
             (Self::Prove { done }, Ok(_)) => drop(done.send(Ok(()))),
+            (Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. }, Ok(_)) => {
+                drop(done.send(Ok(())));
+            }
+            (Self::DropWebhooks { done, .. }, Ok(Reply::Dropped(dropped))) => drop(done.send(Ok(dropped))),
             (Self::Insert { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Record { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Receive { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Mark { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Cancel { done, .. }, Err(error)) => drop(done.send(Err(error))),
-            (Self::Prove { done }, Err(error)) => drop(done.send(Err(error))),
+            (
+                Self::Prove { done } | Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. },
+                Err(error),
+            ) => drop(done.send(Err(error))),
+            (Self::DropWebhooks { done, .. }, Err(error)) => drop(done.send(Err(error))),
             // Each request gets its own kind of reply; a dropped sender says that the store is closed.
             (_, _) => {}
         }
@@ -328,6 +387,7 @@ mod tests {
         let mut thread = Thread {
             connection,
             depths: Arc::default(),
+            webhooks: Arc::default(),
             maintenance: Maintenance::new(options),
             metrics: None,
             _lock: File::open(root.path()).unwrap(),

@@ -33,6 +33,7 @@ struct Kept {
     /// By API key and key of the request.
     requests: HashMap<(String, String), Remembered>,
     said: Said,
+    webhooks: webhooks::Kept,
     closed: bool,
 }
 
@@ -110,7 +111,7 @@ impl Kept {
     }
 
     fn step(&mut self, step: Step) -> Recorded {
-        let Step { id, from, attempt, at, next, callback_url: _ } = step;
+        let Step { id, from, attempt, at, next, callback_url } = step;
         let Some(entry) = self.at(id, &from) else { return Recorded::default() };
         if let Some(attempt) = &attempt {
             entry.message.attempted(attempt.clone());
@@ -120,6 +121,7 @@ impl Kept {
                 entry.message.change(state, at, reason);
                 (entry.content, entry.waits, entry.marked_at) = (Content::default(), None, None);
                 self.leave(&from);
+                self.webhooks.announce(id, callback_url.as_deref(), state, at);
             }
             Next::Waits { gateway, state, due_at, deadline, progress } => {
                 entry.message.change(state, at, None);

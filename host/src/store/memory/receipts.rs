@@ -80,6 +80,8 @@ impl Kept {
         let message = &mut self.messages.get_mut(&id)?.message;
         let at: Timestamp = at.max(message.updated_at);
         message.change(next, at, None);
+        let callback_url = message.callback_url.clone();
+        self.webhooks.announce(id, callback_url.as_deref(), next, at);
         Some(next)
     }
 

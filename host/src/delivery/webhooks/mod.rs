@@ -1,0 +1,232 @@
+//! Tells applications what became of their messages, and of what came in: Standard Webhooks.
+//!
+//! What is to be told is written by the store together with the change itself, and stays until its receiver has taken it, or for 24 h.
+//! Each origin has a task of its own (`worker`), so that one receiver that hangs or is down holds up no other, and none the delivery.
+//! It is woken when something is written for it; nothing polls.
+//!
+//! # Source
+//! Standard Webhooks specification, <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+
+mod body;
+mod client;
+mod pause;
+mod sign;
+mod worker;
+
+use super::{Jitter, record};
+use crate::{
+    config::{self, Endpoint},
+    message::{Clock, MessageId, Recipient, Text, Timestamp},
+    store::{NewInbound, Store, StoreError},
+    telemetry::metrics::Metrics,
+};
+use client::{Client, Post};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::Instant,
+};
+use worker::Worker;
+
+/// Webhooks can't be sent at all.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no client for webhooks can be built: {0}; install the system's root certificates (Debian: ca-certificates)"
+)]
+pub struct ClientError(String);
+
+/// An inbound message, as a provider hands it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbound {
+    /// The gateway through which it came.
+    pub gateway: String,
+    /// Who sent it.
+    pub from: Recipient,
+    /// To which number.
+    pub to: Recipient,
+    /// What it says.
+    pub text: Text,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What all workers share.
+struct Shared {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    jitter: Jitter,
+    metrics: Arc<Metrics>,
+    /// `None`: there is no secret, and nothing to be sent.
+    post: Option<Box<dyn Post>>,
+    /// Whom webhooks may be sent to.
+    origins: BTreeSet<String>,
+    /// When everything must be over; `None` as long as the host runs.
+    deadline: watch::Sender<Option<Instant>>,
+}
+
+/// The running webhooks.
+pub struct Webhooks {
+    shared: Arc<Shared>,
+    inbound: Option<Endpoint>,
+    workers: Mutex<Workers>,
+}
+
+#[derive(Default)]
+struct Workers {
+    wake: HashMap<String, Arc<Notify>>,
+    tasks: JoinSet<()>,
+}
+
+impl Webhooks {
+    /// Starts with what is left to be told. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// No client can be built.
+    pub fn start(
+        store: Arc<dyn Store>,
+        settings: &config::Webhooks,
+        inbound: Option<Endpoint>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, ClientError> {
+        let mut origins = settings.allow.clone();
+        origins.extend(inbound.as_ref().map(|inbound| inbound.origin().to_owned()));
+        let client = settings.secret.as_ref().map(|secret| Client::new(secret, &origins)).transpose()?;
+        let post = client.map(|client| Box::new(client) as Box<dyn Post>);
+        let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
+        Ok(Self::start_with(store, origins, inbound, post, clock, metrics, jitter))
+    }
+
+    /// Without anybody to tell: what is in the store is kept for as long as it is worth something.
+    pub fn silent(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::start_with(store, BTreeSet::new(), None, None, clock, metrics, Box::new(|most| most))
+    }
+
+    fn start_with(
+        store: Arc<dyn Store>,
+        origins: BTreeSet<String>,
+        inbound: Option<Endpoint>,
+        post: Option<Box<dyn Post>>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        jitter: Jitter,
+    ) -> Arc<Self> {
+        let waiting = store.webhooks_waiting();
+        let deadline = watch::Sender::new(None);
+        let shared = Arc::new(Shared { store, clock, jitter, metrics, post, origins, deadline });
+        let webhooks = Arc::new(Self { shared, inbound, workers: Mutex::default() });
+        for (origin, count) in waiting {
+            if webhooks.shared.may_send(&origin) {
+                tracing::info!(origin, webhooks = count, "webhooks were waiting at the start");
+            } else {
+                tracing::warn!(
+                    origin,
+                    webhooks = count,
+                    "webhooks wait for an origin that is not allowed any more; they are dropped when they are a day old, unless it is allowed again"
+                );
+            }
+            webhooks.wake_origin(&origin);
+        }
+        webhooks
+    }
+
+    /// Something was written for this address: its origin's task looks.
+    pub fn wake(&self, url: Option<&str>) {
+        if let Some(endpoint) = url.and_then(|url| Endpoint::parse(url).ok()) {
+            self.wake_origin(endpoint.origin());
+        }
+    }
+
+    fn wake_origin(&self, origin: &str) {
+        if self.shared.deadline.borrow().is_some() {
+            return;
+        }
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        match workers.wake.get(origin) {
+            Some(wake) => wake.notify_one(),
+            None => {
+                let wake = Arc::new(Notify::new());
+                workers.wake.insert(origin.to_owned(), Arc::clone(&wake));
+                workers.tasks.spawn(Worker::new(origin, wake, Arc::clone(&self.shared)).run());
+            }
+        }
+    }
+
+    /// Takes an inbound message, to be told to `url` under `[inbound]`. Resolves when it is on disk. Without such a URL it is dropped.
+    ///
+    /// # Errors
+    /// The store can't keep it: the provider must not acknowledge it.
+    ///
+    /// # Cancellation
+    /// What was begun is done.
+    pub async fn inbound(self: &Arc<Self>, inbound: Inbound) -> Result<(), StoreError> {
+        let Some(to) = self.inbound.clone() else {
+            self.shared.metrics.inbound(&inbound.gateway);
+            tracing::info!(
+                gateway = inbound.gateway,
+                from = %inbound.from,
+                to = %inbound.to,
+                "an inbound message was dropped: there is no `url` under [inbound]"
+            );
+            return Ok(());
+        };
+        let webhooks = Arc::clone(self);
+        let stored = tokio::spawn(async move {
+            let payload = Text::new(body::inbound(&inbound));
+            let id = format!("in_{}", MessageId::new());
+            let new = NewInbound { id, to: to.clone(), payload, at: inbound.at };
+            webhooks.shared.store.inbound(new).await?;
+            webhooks.shared.metrics.inbound(&inbound.gateway);
+            tracing::info!(
+                gateway = inbound.gateway,
+                from = %inbound.from,
+                to = %inbound.to,
+                "an inbound message was stored"
+            );
+            webhooks.wake_origin(to.origin());
+            Ok(())
+        });
+        stored.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// How many wait for each origin, those that are allowed and have none waiting among them.
+    pub fn waiting(&self) -> Vec<(String, u64)> {
+        let allowed = self.shared.origins.iter().map(|origin| (origin.clone(), 0));
+        let mut waiting = allowed.collect::<BTreeMap<_, _>>();
+        waiting.extend(self.shared.store.webhooks_waiting());
+        waiting.into_iter().collect()
+    }
+
+    /// Begins nothing more, and lets what is being sent end until the deadline.
+    pub async fn drain(&self, deadline: Instant) {
+        self.shared.deadline.send_replace(Some(deadline));
+        let mut tasks =
+            std::mem::take(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner).tasks);
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task for webhooks did not end as it should");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn may_send(&self, origin: &str) -> bool {
+        self.post.is_some() && self.origins.contains(origin)
+    }
+}
+
+impl fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhooks").field("origins", &self.shared.origins).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
