@@ -1,10 +1,11 @@
 //! Admission: a request becomes a message, and durable, or is refused with every reason at once.
 
 mod fields;
+mod history;
 
 use crate::{
     delivery::{Delivery, Ticket},
-    message::{Clock, Message, MessageId, NewMessage, Priority, State, Validity},
+    message::{Clock, Message, MessageId, MessageIds, NewMessage, Priority, State, Validity},
     route::Routes,
     store::{Canceled, Inserted, Once, Place, Store, StoreError},
     telemetry::metrics::Metrics,
@@ -84,6 +85,7 @@ pub struct Acceptor {
     store: Arc<dyn Store>,
     delivery: Arc<Delivery>,
     clock: Clock,
+    ids: MessageIds,
     routes: Routes,
     max_queued: u64,
     metrics: Arc<Metrics>,
@@ -99,7 +101,7 @@ impl Acceptor {
         max_queued: u64,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, delivery, clock, routes, max_queued, metrics }
+        Self { store, delivery, clock, ids: MessageIds::default(), routes, max_queued, metrics }
     }
 
     /// The routes.
@@ -218,11 +220,15 @@ impl Acceptor {
     /// # Errors
     /// The store can't be read.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        let found = self.store.message(id).await?;
-        Ok(found.map(|message| match self.delivery.sending_since(id) {
+        Ok(self.store.message(id).await?.map(|message| self.as_it_stands(message)))
+    }
+
+    /// The message with a submission that goes on right now: it need not be on disk.
+    fn as_it_stands(&self, message: Message) -> Message {
+        match self.delivery.sending_since(message.id) {
             Some(started_at) if !message.state.is_finished() => message.sending(started_at),
             _ => message,
-        }))
+        }
     }
 
     fn admit(&self, body: &Value, caller: &Caller, wait: bool) -> Result<NewMessage, Vec<FieldError>> {
@@ -245,10 +251,11 @@ impl Acceptor {
         let validity = Validity { from: from_when, own };
         let (gateways, route) = way.take();
         let gateway = self.delivery.first_usable(&gateways);
+        let id = self.ids.at(now);
         let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
         let longest = gateways.iter().filter_map(valid_for).max().unwrap_or_default();
         Ok(NewMessage {
-            id: MessageId::new(),
+            id,
             to,
             content,
             from,
@@ -258,7 +265,7 @@ impl Acceptor {
             route,
             tag,
             priority,
-            created_at: now,
+            created_at: id.time(),
             due_at: from_when,
             validity,
             expires_at: validity.deadline(longest),
