@@ -135,6 +135,15 @@ impl Identity<'_> {
         if self.may(Scope::Read) || self.may(Scope::Send) { Ok(()) } else { Err(Self::forbidden("read")) }
     }
 
+    pub(super) fn must_read(&self) -> Result<(), Problem> {
+        if self.may(Scope::Read) { Ok(()) } else { Err(Self::forbidden("read")) }
+    }
+
+    /// The key whose messages are all that they may see; `None` where it is all messages.
+    pub(super) fn sees_only(&self) -> Option<String> {
+        self.key.filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
+    }
+
     fn forbidden(scope: &str) -> Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that")
             .detail(format!("it lacks the scope {scope:?}"))

@@ -1,3 +1,5 @@
+mod history;
+
 use super::*;
 use crate::{
     config::Scope,

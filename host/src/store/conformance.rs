@@ -1,5 +1,7 @@
 //! What every [`Store`] must do, as tests that each engine runs.
 
+mod history;
+
 use super::{Canceled, Inserted, Next, Once, Place, Step, Store, StoreError};
 use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, Outcome, OutcomeKind, Priority, Progress, Recipient,
@@ -88,6 +90,7 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     the_oldest_of_each_queue_is_known(&fresh()).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
+    history::all(fresh).await;
 }
 
 async fn a_message_is_kept_as_it_came(store: &dyn Store) {

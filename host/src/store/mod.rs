@@ -16,7 +16,7 @@ use crate::message::{
     Timestamp, Validity,
 };
 use futures_util::future::BoxFuture;
-pub use history::History;
+pub use history::{Change, Filter, History};
 pub use receipts::Receipts;
 use std::fmt;
 pub use webhooks::Webhooks;

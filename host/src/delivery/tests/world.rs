@@ -9,8 +9,8 @@ use crate::{
     },
     plugin::Handle,
     store::{
-        Canceled, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Step, Store, StoreError,
-        Webhooks, memory::MemoryStore,
+        Canceled, Change, Filter, Front, History, Inserted, Once, Overdue, Place, Ready, Receipts, Step,
+        Store, StoreError, Webhooks, memory::MemoryStore,
     },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -174,7 +174,24 @@ impl fmt::Debug for Troubled {
     }
 }
 
-impl History for Troubled {}
+impl History for Troubled {
+    fn list(
+        &self,
+        filter: &Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
+        self.inner.list(filter, before, limit)
+    }
+
+    fn changes(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Change>, StoreError>> {
+        self.inner.changes(after, limit)
+    }
+
+    fn latest(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.latest()
+    }
+}
 
 impl Receipts for Troubled {}
 

@@ -31,7 +31,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use writer::{Request, Writer};
 
 /// How the store is opened.
@@ -103,6 +103,10 @@ pub enum OpenError {
 pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
+    /// For lists and changes: whoever looks through many messages does not take the delivery's turn.
+    history: Arc<Readers>,
+    /// The last change that is on disk.
+    latest: watch::Receiver<u64>,
     depths: Arc<Depths>,
     secret: Secret,
 }
@@ -126,9 +130,12 @@ impl EmbeddedStore {
             connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
         }
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
-        let writer = Writer::start(connection, lock, options, Arc::clone(&depths))
+        let (told, latest) = watch::channel(history::last_change(&connection).map_err(broken)?);
+        let writer = Writer::start(connection, lock, options, Arc::clone(&depths), told)
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths, secret })
+        let readers = Arc::new(Readers::new(path.clone(), reads::READERS));
+        let history = Arc::new(Readers::new(path, history::READERS));
+        Ok(Self { writer, readers, history, latest, depths, secret })
     }
 
     fn write<'a, T: Send + 'a>(
@@ -148,7 +155,15 @@ impl EmbeddedStore {
         &self,
         query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
-        let readers = Arc::clone(&self.readers);
+        self.read_with(&self.readers, query)
+    }
+
+    fn read_with<'a, T: Send + 'static>(
+        &'a self,
+        readers: &Arc<Readers>,
+        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        let readers = Arc::clone(readers);
         async move {
             if self.writer.is_closed() {
                 return Err(StoreError::Closed);

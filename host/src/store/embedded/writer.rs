@@ -1,6 +1,6 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Depths, Options, insert, maintenance::Maintenance, record, store_error};
+use super::{Depths, Options, history, insert, maintenance::Maintenance, record, store_error};
 use crate::{
     message::{MessageId, NewMessage, Timestamp},
     store::{Canceled, Inserted, Next, Once, Place, Step, StoreError},
@@ -19,7 +19,7 @@ use std::{
     thread,
     time::Instant,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Requests that may wait for the disk. When so many do, the next is refused as busy.
 const WAITING: usize = 4096;
@@ -62,11 +62,12 @@ impl Writer {
         lock: File,
         options: Options,
         depths: Arc<Depths>,
+        latest: watch::Sender<u64>,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
         let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, depths, maintenance, metrics, _lock: lock };
+        let thread = Thread { connection, depths, latest, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -99,6 +100,8 @@ impl Writer {
 struct Thread {
     connection: Connection,
     depths: Arc<Depths>,
+    /// Where the last change on disk is told.
+    latest: watch::Sender<u64>,
     maintenance: Maintenance,
     metrics: Option<Arc<Metrics>>,
     _lock: File,
@@ -187,7 +190,9 @@ impl Thread {
         for request in group {
             replies.push(change.perform(&transaction, request)?);
         }
+        let last = history::last_change(&transaction)?;
         transaction.commit()?;
+        self.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
         if let Some(metrics) = &self.metrics {
             metrics.commit(group.iter().map(Request::weight).sum(), began.elapsed());
         }
@@ -319,6 +324,7 @@ mod tests {
         let mut thread = Thread {
             connection,
             depths: Arc::default(),
+            latest: watch::Sender::default(),
             maintenance: Maintenance::new(options),
             metrics: None,
             _lock: File::open(root.path()).unwrap(),

@@ -29,6 +29,9 @@ struct Kept {
     queues: BTreeMap<String, BTreeSet<Place>>,
     /// By API key and key of the request.
     requests: HashMap<(String, String), Remembered>,
+    /// Every change of state: of which message, and its place among that one's.
+    changes: Vec<(MessageId, usize)>,
+    latest: tokio::sync::watch::Sender<u64>,
     closed: bool,
 }
 
@@ -51,6 +54,8 @@ struct Entry {
     validity: Validity,
     deadline: Timestamp,
     marked_at: Option<Timestamp>,
+    /// How many of its changes stand in [`Kept::changes`].
+    noted: usize,
 }
 
 impl Entry {
@@ -127,6 +132,7 @@ impl Kept {
                 self.enter(&gateway, place);
             }
         }
+        self.note(id);
         true
     }
 
@@ -189,8 +195,10 @@ impl Store for MemoryStore {
                     validity: new.validity,
                     deadline: new.deadline,
                     marked_at: None,
+                    noted: 0,
                 };
                 kept.messages.insert(new.id, entry);
+                kept.note(new.id);
             }
             Ok(Inserted::Stored)
         })
@@ -214,6 +222,7 @@ impl Store for MemoryStore {
             let Some(entry) = kept.at(id, &from) else { return Ok(false) };
             entry.message.change(State::Sending, at, None);
             entry.marked_at = Some(at);
+            kept.note(id);
             Ok(true)
         })
     }
@@ -229,6 +238,7 @@ impl Store for MemoryStore {
             if let Some(from) = entry.waits.take() {
                 kept.leave(&from);
             }
+            kept.note(id);
             Ok(Canceled::Done)
         })
     }
