@@ -58,7 +58,7 @@ async fn a_list_is_what_the_filter_wants(store: &dyn Store) {
     let states: [&[State]; 4] = [&[], &[State::Sent], &[State::Canceled, State::Queued], &[State::Failed]];
     let (mut lists, mut longest) = (0, 0);
     for number in 0..4 * 32 {
-        let has = |bit: usize| number / 4 & (1 << bit) > 0;
+        let has = |bit: usize| (number / 4) & (1 << bit) > 0;
         let filter = Filter {
             states: states[number % 4].to_vec(),
             gateway: has(0).then(|| "one".into()),

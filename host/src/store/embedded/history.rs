@@ -264,7 +264,7 @@ mod tests {
     /// Every combination of members that a filter can have.
     fn filters() -> impl Iterator<Item = Filter> {
         (0..96).map(|number: usize| {
-            let has = |bit: usize| number / 3 & (1 << bit) > 0;
+            let has = |bit: usize| (number / 3) & (1 << bit) > 0;
             let text = |bit, text: &str| has(bit).then(|| text.to_owned());
             Filter {
                 states: [vec![], vec![State::Sent], vec![State::Queued, State::Failed]][number % 3].clone(),
