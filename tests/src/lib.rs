@@ -9,7 +9,9 @@
 //! | `GATEPOST_SKIPPED` | file to which a test that can't run here appends its reason |
 //! | `GATEPOST_KILL_ROUNDS` | how often the host is killed and restarted; default 3 |
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
-//! | `GATEPOST_SEED` | repeats a run of the kill rounds; by default the clock chooses, and the seed is printed |
+//! | `GATEPOST_LISTED` | how many messages are listed while others are accepted; default 10000 |
+//! | `GATEPOST_CUTS` | how often a client of the stream of events is cut; default 10 |
+//! | `GATEPOST_SEED` | repeats a run of the kill rounds or of the cuts; by default the clock chooses, and the seed is printed |
 
 #![allow(
     clippy::unwrap_used,
@@ -22,10 +24,12 @@ pub mod client;
 pub mod command;
 pub mod database;
 pub mod eventually;
+pub mod events;
 pub mod fixtures;
 pub mod host;
 pub mod load;
 pub mod peers;
+pub mod random;
 pub mod site;
 pub mod skip;
 pub mod tree;

@@ -19,11 +19,17 @@ pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
 /// How many messages wait in `soak`.
 pub(crate) const SOAK_BACKLOG: u64 = 1_000_000;
 
+/// How many messages are listed in `soak`, and how often a client of the stream of events is cut.
+const SOAK_LISTED: u64 = 100_000;
+const SOAK_CUTS: u32 = 100;
+
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
 const SKIPPED: &str = "GATEPOST_SKIPPED";
 const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
 const BACKLOG: &str = "GATEPOST_BACKLOG";
+const LISTED: &str = "GATEPOST_LISTED";
+const CUTS: &str = "GATEPOST_CUTS";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -46,6 +52,13 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     suite.run(
         "kill rounds",
         &["--package", "gatepost-tests", "--test", "durability", "--", "--nocapture"],
+        None,
+    )?;
+    suite.environment.push((LISTED, SOAK_LISTED.to_string().into()));
+    suite.environment.push((CUTS, SOAK_CUTS.to_string().into()));
+    suite.run(
+        "lists and events",
+        &["--package", "gatepost-tests", "--test", "history", "--", "--nocapture"],
         None,
     )?;
     suite.environment.push((BACKLOG, backlog.to_string().into()));

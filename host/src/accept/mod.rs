@@ -2,12 +2,14 @@
 
 mod batch;
 mod fields;
+mod history;
 
 use crate::{
     config::{Endpoint, Reach},
     delivery::{Delivery, Ticket},
     message::{
-        Clock, Content, Message, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity,
+        Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
+        Validity,
     },
     route::Routes,
     store::{Canceled, Inserted, Once, Place, Store, StoreError, Unmatched},
@@ -95,6 +97,7 @@ pub struct Acceptor {
     store: Arc<dyn Store>,
     delivery: Arc<Delivery>,
     clock: Clock,
+    ids: MessageIds,
     routes: Routes,
     max_queued: u64,
     metrics: Arc<Metrics>,
@@ -112,7 +115,16 @@ impl Acceptor {
         max_queued: u64,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, delivery, clock, routes, max_queued, metrics, callbacks: BTreeSet::new() }
+        Self {
+            store,
+            delivery,
+            clock,
+            ids: MessageIds::default(),
+            routes,
+            max_queued,
+            metrics,
+            callbacks: BTreeSet::new(),
+        }
     }
 
     /// Allows these origins in a `callback_url`.
@@ -326,11 +338,15 @@ impl Acceptor {
     /// # Errors
     /// The store can't be read.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        let found = self.store.message(id).await?;
-        Ok(found.map(|message| match self.delivery.sending_since(id) {
+        Ok(self.store.message(id).await?.map(|message| self.as_it_stands(message)))
+    }
+
+    /// The message with a submission that goes on right now: it need not be on disk.
+    fn as_it_stands(&self, message: Message) -> Message {
+        match self.delivery.sending_since(message.id) {
             Some(started_at) if !message.state.is_finished() => message.sending(started_at),
             _ => message,
-        }))
+        }
     }
 
     /// Checks a message; it is not admitted yet.
@@ -364,10 +380,11 @@ impl Acceptor {
         let validity = Validity { from: from_when, own };
         let (gateways, route) = way.take();
         let gateway = self.delivery.first_usable(&gateways);
+        let id = self.ids.at(now);
         let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
         let longest = gateways.iter().filter_map(valid_for).max().unwrap_or_default();
         NewMessage {
-            id: MessageId::new(),
+            id,
             to,
             content,
             from,
@@ -377,7 +394,7 @@ impl Acceptor {
             route,
             tag,
             priority: priority.unwrap_or(default),
-            created_at: now,
+            created_at: id.time(),
             due_at: from_when,
             validity,
             expires_at: validity.deadline(longest),

@@ -132,11 +132,6 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Whether they may see what belongs to no message.
-    pub(super) fn must_read(&self) -> Result<(), Problem> {
-        if self.may(Scope::Read) { Ok(()) } else { Err(Self::forbidden("read")) }
-    }
-
     /// Without keys, sending and reading are allowed.
     fn may(&self, scope: Scope) -> bool {
         self.key.is_none_or(|key| key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin))
@@ -162,6 +157,16 @@ impl Identity<'_> {
 
     pub(super) fn must_see_some(&self) -> Result<(), Problem> {
         if self.may(Scope::Read) || self.may(Scope::Send) { Ok(()) } else { Err(Self::forbidden("read")) }
+    }
+
+    /// Whether they may see what is not one's own.
+    pub(super) fn must_read(&self) -> Result<(), Problem> {
+        if self.may(Scope::Read) { Ok(()) } else { Err(Self::forbidden("read")) }
+    }
+
+    /// The key whose messages are all that they may see; `None` where it is all messages.
+    pub(super) fn sees_only(&self) -> Option<String> {
+        self.key.filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
     }
 
     fn forbidden(scope: &str) -> Problem {

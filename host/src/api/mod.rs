@@ -2,7 +2,11 @@
 
 mod access;
 mod body;
+mod events;
+mod feed;
+mod filter;
 mod health;
+mod list;
 mod messages;
 mod metrics;
 mod problem;
@@ -21,6 +25,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use feed::Feed;
 use health::Readiness;
 use problem::Problem;
 pub use serve::serve;
@@ -43,6 +48,7 @@ struct Shared {
     access: Access,
     readiness: Readiness,
     requests: Semaphore,
+    feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
 }
@@ -51,11 +57,13 @@ impl Api {
     /// The API in front of `acceptor`. Without `keys` it takes requests for loopback names alone. When `ending` is cancelled, whoever
     /// waits for an outcome is answered with what is known.
     pub fn new(acceptor: Arc<Acceptor>, keys: Vec<ApiKey>, ending: CancellationToken) -> Self {
+        let feed = Feed::new(Arc::clone(&acceptor), ending.clone());
         let shared = Shared {
             acceptor,
             access: Access::new(keys),
             readiness: Readiness::default(),
             requests: Semaphore::new(REQUESTS),
+            feed,
             ending,
         };
         Self { shared: Arc::new(shared) }
@@ -64,8 +72,9 @@ impl Api {
     /// All its routes.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/v1/messages", post(messages::send))
+            .route("/v1/messages", post(messages::send).get(list::show))
             .route("/v1/messages/batch", post(messages::send_batch))
+            .route("/v1/events", get(events::show))
             .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
             .route("/v1/receipts", get(receipts::unmatched))
             .route("/v1/receipts/{gateway}", post(receipts::take))

@@ -1,4 +1,5 @@
 mod batch;
+mod history;
 mod reach;
 mod receipts;
 

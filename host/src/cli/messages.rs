@@ -1,15 +1,18 @@
 //! `gatepost messages`
 
+mod list;
+
 use super::{Ended, report, server::ServerArguments};
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
 
 /// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  gatepost messages list --state failed
   gatepost messages show 01a20dd4-9d13-742c-b3ec-358b8a0aa766
   gatepost messages cancel 01a20dd4-9d13-742c-b3ec-358b8a0aa766")]
 pub(super) struct Messages {
@@ -24,6 +27,8 @@ pub(super) struct Messages {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// List messages, the last accepted first.
+    List(list::List),
     /// Show one message: its state, what was tried, and when.
     Show {
         /// Its id.
@@ -40,6 +45,7 @@ pub(super) fn run(arguments: &Messages) -> Ended {
     super::block_on(async {
         let server = arguments.server.reach(LIMIT)?;
         let (method, id, what, uncertain) = match &arguments.what {
+            What::List(wanted) => return list::run(wanted, &server, arguments.json).await,
             What::Show { id } => (Method::GET, id, "not found", "ask again"),
             What::Cancel { id } => {
                 (Method::DELETE, id, "not canceled", "look at the message before you go on")
@@ -59,12 +65,15 @@ pub(super) fn run(arguments: &Messages) -> Ended {
     })
 }
 
-fn show(message: &Value) {
-    let text = |value: &Value, name: &str| match value.get(name) {
+fn text(value: &Value, name: &str) -> String {
+    match value.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => "-".to_owned(),
         Some(other) => other.to_string(),
-    };
+    }
+}
+
+fn show(message: &Value) {
     for name in
         ["id", "state", "reason", "to", "route", "gateway", "tag", "priority", "created_at", "expires_at"]
     {

@@ -10,6 +10,7 @@ mod routes;
 mod send;
 mod serve;
 mod server;
+mod table;
 
 use crate::telemetry::LogFormat;
 use clap::{Parser, Subcommand};
@@ -60,8 +61,8 @@ enum Command {
     Check(check::Check),
     /// Deliver one message now and print what became of it.
     Send(Box<send::Send>),
-    /// Show or cancel a message of the running host.
-    Messages(messages::Messages),
+    /// List the messages of the running host, show one, or cancel it.
+    Messages(Box<messages::Messages>),
     /// List the routes of the running host, or explain which gateways a message would take.
     Routes(routes::Routes),
     /// List the providers that are found, or print what one of them takes.

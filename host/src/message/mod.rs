@@ -5,13 +5,14 @@
 mod id;
 mod json;
 mod masked;
+mod past;
 mod progress;
 mod receipt;
 mod record;
 mod state;
 mod time;
 
-pub use id::{InvalidId, MessageId};
+pub use id::{InvalidId, MessageId, MessageIds};
 pub use json::as_json;
 pub use masked::{Recipient, Text};
 pub use progress::{Progress, Tried};

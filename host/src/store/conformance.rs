@@ -1,5 +1,6 @@
 //! What every [`Store`] must do, as tests that each engine runs.
 
+mod history;
 mod receipts;
 pub mod webhooks;
 
@@ -101,7 +102,8 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     receipts::an_id_that_is_given_twice_is_the_last_ones(&fresh()).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
-    webhooks::all(fresh).await;
+    webhooks::all(&fresh).await;
+    history::all(fresh).await;
 }
 
 async fn a_message_is_kept_as_it_came(store: &dyn Store) {

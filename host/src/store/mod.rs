@@ -16,7 +16,7 @@ use crate::message::{
     Timestamp, Validity,
 };
 use futures_util::future::BoxFuture;
-pub use history::History;
+pub use history::{Change, Filter, History};
 pub use receipts::{Matched, Receipts, Received, Unmatched};
 use std::fmt;
 pub use webhooks::{Dropped, NewInbound, News, Settled, Waiting, Webhook, Webhooks};

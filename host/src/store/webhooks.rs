@@ -127,53 +127,28 @@ pub(super) fn origin_of(url: &str) -> Option<String> {
 }
 
 /// The message as it stood when it became `state`: a webhook that waits for its receiver still tells what it was written for.
-pub(super) fn as_of(mut message: Message, state: State, at: Timestamp) -> Message {
-    let own = message.events.iter().rposition(|event| event.state == state && event.at == at);
-    match own {
-        Some(last) => message.events.truncate(last + 1),
-        None => message.events.retain(|event| event.at <= at),
-    }
-    message.attempts.retain(|attempt| attempt.ended_at <= at);
-    message.receipts.retain(|receipt| receipt.at <= at);
-    message.reason = message.reason.filter(|_| state == State::Failed);
-    Message { state, updated_at: at, ..message }
+pub(super) fn as_of(message: &Message, state: State, at: Timestamp) -> Option<Message> {
+    let change = message.events.iter().rposition(|event| event.state == state && event.at == at)?;
+    message.stood_at(change)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        message::{Event, OutcomeKind, PartReceipt, ReceiptStatus},
-        store::conformance::{new_message, sent},
-    };
-    use std::time::Duration;
+    use crate::store::conformance::{new_message, sent};
 
     #[test]
-    fn a_message_is_told_as_it_stood_at_its_change() {
+    fn two_changes_within_a_millisecond_are_told_apart() {
         let new = new_message("one", "hello");
         let attempt = sent(&new).attempt.unwrap();
-        let (sent_at, delivered_at) = (attempt.ended_at, attempt.ended_at.plus(Duration::from_secs(3)));
+        let at = attempt.ended_at;
         let mut message = Message::queued(&new);
         message.attempted(attempt);
-        message.change(State::Sent, sent_at, None);
+        message.change(State::Sent, at, None);
         let as_sent = message.clone();
-        let receipt = |at| PartReceipt {
-            provider_id: "a".into(),
-            status: ReceiptStatus::Delivered,
-            code: None,
-            detail: None,
-            at,
-        };
-        message.receipts.push(receipt(delivered_at));
-        message.change(State::Delivered, delivered_at, None);
-        assert_eq!(as_of(message.clone(), State::Sent, sent_at), as_sent);
-        assert_eq!(as_of(message.clone(), State::Delivered, delivered_at), message);
-        // Two changes within a millisecond.
-        message.events.pop();
-        message.events.push(Event { at: sent_at, state: State::Delivered });
-        assert_eq!(as_of(message.clone(), State::Sent, sent_at), as_sent);
-        // Only a failure has a reason.
-        message.reason = Some(OutcomeKind::Rejected);
-        assert_eq!(as_of(message, State::Sent, sent_at).reason, None);
+        message.change(State::Delivered, at, None);
+        assert_eq!(as_of(&message, State::Sent, at), Some(as_sent));
+        assert_eq!(as_of(&message, State::Delivered, at), Some(message.clone()));
+        assert_eq!(as_of(&message, State::Failed, at), None);
     }
 }

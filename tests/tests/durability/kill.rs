@@ -1,7 +1,6 @@
 //! Rounds of: fifty clients send, the host is killed, and started again.
 
-use crate::random::Random;
-use gatepost_tests::{Host, Site, database, eventually, fixtures};
+use gatepost_tests::{Host, Site, database, eventually, fixtures, random::Random};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -4,5 +4,4 @@
 
 mod disk;
 mod kill;
-mod random;
 mod route;

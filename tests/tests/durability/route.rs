@@ -1,10 +1,7 @@
 //! The same through a route of two http gateways, of which the first refuses three messages of ten: failover goes on across the kills.
 
-use crate::{
-    kill::{Acknowledged, rounds, send_until_killed},
-    random::Random,
-};
-use gatepost_tests::{Host, Site, database, eventually, peers::nginx::Nginx};
+use crate::kill::{Acknowledged, rounds, send_until_killed};
+use gatepost_tests::{Host, Site, database, eventually, peers::nginx::Nginx, random::Random};
 use std::collections::{HashMap, HashSet};
 
 const MAX_IN_FLIGHT: usize = 16;

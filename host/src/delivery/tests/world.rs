@@ -10,8 +10,9 @@ use crate::{
     },
     plugin::Handle,
     store::{
-        Canceled, Dropped, Front, History, Inserted, NewInbound, Once, Overdue, Place, Ready, Receipts,
-        Received, Recorded, Settled, Step, Store, StoreError, Unmatched, Waiting, memory::MemoryStore,
+        Canceled, Change, Dropped, Filter, Front, History, Inserted, NewInbound, Once, Overdue, Place, Ready,
+        Receipts, Received, Recorded, Settled, Step, Store, StoreError, Unmatched, Waiting,
+        memory::MemoryStore,
     },
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -172,7 +173,24 @@ impl fmt::Debug for Troubled {
     }
 }
 
-impl History for Troubled {}
+impl History for Troubled {
+    fn list(
+        &self,
+        filter: &Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
+        self.inner.list(filter, before, limit)
+    }
+
+    fn changes(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Change>, StoreError>> {
+        self.inner.changes(after, limit)
+    }
+
+    fn latest(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.latest()
+    }
+}
 
 impl Receipts for Troubled {
     fn receive(&self, batch: Vec<Receipt>) -> BoxFuture<'_, Result<Vec<Received>, StoreError>> {

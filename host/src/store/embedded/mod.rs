@@ -31,8 +31,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::oneshot;
-use writer::{Request, Writer};
+use tokio::sync::{oneshot, watch};
+use writer::{Figures, Request, Writer};
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -103,6 +103,10 @@ pub enum OpenError {
 pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
+    /// For lists and changes: whoever looks through many messages does not take the delivery's turn.
+    history: Arc<Readers>,
+    /// The last change that is on disk.
+    latest: watch::Receiver<u64>,
     depths: Arc<Depths>,
     /// How many webhooks wait for each origin.
     webhooks: Arc<Depths>,
@@ -129,9 +133,13 @@ impl EmbeddedStore {
         }
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
         let webhooks = Arc::new(Depths::new(webhooks::counts(&connection).map_err(broken)?));
-        let writer = Writer::start(connection, lock, options, Arc::clone(&depths), Arc::clone(&webhooks))
+        let (told, latest) = watch::channel(history::last_change(&connection).map_err(broken)?);
+        let figures = Figures { depths: Arc::clone(&depths), webhooks: Arc::clone(&webhooks), latest: told };
+        let writer = Writer::start(connection, lock, options, figures)
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        Ok(Self { writer, readers: Arc::new(Readers::new(path)), depths, webhooks, secret })
+        let readers = Arc::new(Readers::new(path.clone(), reads::READERS));
+        let history = Arc::new(Readers::new(path, history::READERS));
+        Ok(Self { writer, readers, history, latest, depths, webhooks, secret })
     }
 
     fn write<'a, T: Send + 'a>(
@@ -151,7 +159,15 @@ impl EmbeddedStore {
         &self,
         query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
-        let readers = Arc::clone(&self.readers);
+        self.read_with(&self.readers, query)
+    }
+
+    fn read_with<'a, T: Send + 'static>(
+        &'a self,
+        readers: &Arc<Readers>,
+        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        let readers = Arc::clone(readers);
         async move {
             if self.writer.is_closed() {
                 return Err(StoreError::Closed);

@@ -17,10 +17,10 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// Reads at once; more wait for their turn. Two cores are saturated by fewer.
-const READERS: usize = 4;
+/// Reads of the delivery at once; more wait for their turn. Two cores are saturated by fewer.
+pub(super) const READERS: usize = 4;
 
-/// The connections for reading, opened as they are needed and kept.
+/// A pool of connections for reading, opened as they are needed and kept.
 pub(super) struct Readers {
     path: PathBuf,
     turns: Semaphore,
@@ -28,8 +28,9 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, turns: Semaphore::new(READERS), idle: Mutex::default() }
+    /// For so many reads at once.
+    pub(super) fn new(path: PathBuf, at_once: usize) -> Self {
+        Self { path, turns: Semaphore::new(at_once), idle: Mutex::default() }
     }
 
     /// Runs `query` on a thread that may block.
@@ -234,6 +235,11 @@ fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
 pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Result<Option<Message>> {
     // One snapshot for all of it, so that state and events agree.
     let snapshot = connection.unchecked_transaction()?;
+    message_in(&snapshot, id)
+}
+
+/// Within a transaction of the caller's.
+pub(super) fn message_in(snapshot: &Connection, id: MessageId) -> rusqlite::Result<Option<Message>> {
     let found = snapshot
         .prepare_cached(
             "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
@@ -281,7 +287,7 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
             Ok(Event { at: time(row, 0)?, state: word(row, 1, State::from_number)? })
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let said = receipts::of_parts(&snapshot, id.as_bytes(), &message.gateway, &message.provider_ids)?;
+    let said = receipts::of_parts(snapshot, id.as_bytes(), &message.gateway, &message.provider_ids)?;
     message.receipts = said.into_iter().flatten().collect();
     Ok(Some(message))
 }

@@ -220,7 +220,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Webhook, Change)> {
 fn complete(connection: &Connection, webhook: Webhook, change: Change) -> rusqlite::Result<Webhook> {
     let Some((id, state)) = change else { return Ok(webhook) };
     let at = webhook.at;
-    let news = reads::message(connection, id)?.map(|message| as_of(message, state, at));
+    let news = reads::message(connection, id)?.and_then(|message| as_of(&message, state, at));
     Ok(Webhook { news: news.map(|message| News::Changed(Box::new(message))), ..webhook })
 }
 

@@ -1,6 +1,8 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
-use super::{Depths, Options, insert, maintenance::Maintenance, receipts, record, store_error, webhooks};
+use super::{
+    Depths, Options, history, insert, maintenance::Maintenance, receipts, record, store_error, webhooks,
+};
 use crate::{
     message::{MessageId, NewMessage, Receipt, Timestamp},
     store::{
@@ -22,7 +24,7 @@ use std::{
     thread,
     time::Instant,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Requests that may wait for the disk. When so many do, the next is refused as busy.
 const WAITING: usize = 4096;
@@ -72,13 +74,12 @@ impl Writer {
         connection: Connection,
         lock: File,
         options: Options,
-        depths: Arc<Depths>,
-        webhooks: Arc<Depths>,
+        figures: Figures,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
         let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(options);
-        let thread = Thread { connection, depths, webhooks, maintenance, metrics, _lock: lock };
+        let thread = Thread { connection, figures, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -108,11 +109,20 @@ impl Writer {
     }
 }
 
+/// What is known without asking the database: brought up to date after each transaction.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// How many messages wait in each queue.
+    pub(super) depths: Arc<Depths>,
+    /// How many webhooks wait for each origin.
+    pub(super) webhooks: Arc<Depths>,
+    /// The number of the last change of a message's state.
+    pub(super) latest: watch::Sender<u64>,
+}
+
 struct Thread {
     connection: Connection,
-    depths: Arc<Depths>,
-    /// How many webhooks wait for each origin.
-    webhooks: Arc<Depths>,
+    figures: Figures,
     maintenance: Maintenance,
     metrics: Option<Arc<Metrics>>,
     _lock: File,
@@ -184,9 +194,9 @@ impl Thread {
     }
 
     fn answer_all(&mut self, group: Vec<Request>, replies: Vec<Reply>, change: Change) {
-        self.depths.apply(change.depths);
+        self.figures.depths.apply(change.depths);
         if !change.webhooks.is_empty() {
-            self.webhooks.apply(change.webhooks);
+            self.figures.webhooks.apply(change.webhooks);
         }
         if change.erased {
             self.maintenance.erased();
@@ -204,7 +214,9 @@ impl Thread {
         for request in group {
             replies.push(change.perform(&transaction, request)?);
         }
+        let last = history::last_change(&transaction)?;
         transaction.commit()?;
+        self.figures.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
         if let Some(metrics) = &self.metrics {
             metrics.commit(group.iter().map(Request::weight).sum(), began.elapsed());
         }
@@ -386,8 +398,7 @@ mod tests {
         };
         let mut thread = Thread {
             connection,
-            depths: Arc::default(),
-            webhooks: Arc::default(),
+            figures: Figures::default(),
             maintenance: Maintenance::new(options),
             metrics: None,
             _lock: File::open(root.path()).unwrap(),
@@ -410,6 +421,6 @@ mod tests {
         // One turn answered all of them.
         let answers = waits.iter_mut().map(|wait| wait.try_recv().unwrap().is_ok()).collect::<Vec<_>>();
         assert_eq!(answers, [true, true, false, true]);
-        assert_eq!(thread.depths.total(), 3);
+        assert_eq!(thread.figures.depths.total(), 3);
     }
 }

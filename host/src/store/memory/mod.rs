@@ -34,6 +34,9 @@ struct Kept {
     requests: HashMap<(String, String), Remembered>,
     said: Said,
     webhooks: webhooks::Kept,
+    /// Every change of state: of which message, and its place among that one's.
+    changes: Vec<(MessageId, usize)>,
+    latest: tokio::sync::watch::Sender<u64>,
     closed: bool,
 }
 
@@ -56,6 +59,8 @@ struct Entry {
     validity: Validity,
     deadline: Timestamp,
     marked_at: Option<Timestamp>,
+    /// How many of its changes stand in [`Kept::changes`].
+    noted: usize,
 }
 
 impl Entry {
@@ -134,10 +139,12 @@ impl Kept {
             }
         }
         // After the state: receipts that came before move the message on from there.
-        match attempt {
+        let recorded = match attempt {
             Some(attempt) => self.parts(id, &attempt),
             None => Recorded { taken: true, ..Recorded::default() },
-        }
+        };
+        self.note(id);
+        recorded
     }
 
     /// The message as it is shown.
@@ -207,8 +214,10 @@ impl Store for MemoryStore {
                     validity: new.validity,
                     deadline: new.deadline,
                     marked_at: None,
+                    noted: 0,
                 };
                 kept.messages.insert(new.id, entry);
+                kept.note(new.id);
             }
             Ok(Inserted::Stored)
         })
@@ -232,6 +241,7 @@ impl Store for MemoryStore {
             let Some(entry) = kept.at(id, &from) else { return Ok(false) };
             entry.message.change(State::Sending, at, None);
             entry.marked_at = Some(at);
+            kept.note(id);
             Ok(true)
         })
     }
@@ -247,6 +257,7 @@ impl Store for MemoryStore {
             if let Some(from) = entry.waits.take() {
                 kept.leave(&from);
             }
+            kept.note(id);
             Ok(Canceled::Done)
         })
     }

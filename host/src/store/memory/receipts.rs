@@ -82,6 +82,7 @@ impl Kept {
         message.change(next, at, None);
         let callback_url = message.callback_url.clone();
         self.webhooks.announce(id, callback_url.as_deref(), next, at);
+        self.note(id);
         Some(next)
     }
 

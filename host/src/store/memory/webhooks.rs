@@ -78,7 +78,8 @@ impl Row {
         let news = match &self.what {
             What::Inbound(payload) => Some(News::Inbound(payload.clone())),
             What::Change(id, state) => {
-                message(*id).map(|message| News::Changed(Box::new(as_of(message, *state, self.at))))
+                let stood = message(*id).and_then(|message| as_of(&message, *state, self.at));
+                stood.map(|message| News::Changed(Box::new(message)))
             }
         };
         let (id, url) = (self.id.clone(), self.url.clone());
@@ -94,7 +95,7 @@ impl Webhooks for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Waiting, StoreError>> {
         self.open(|kept| {
-            let message = |id| kept.messages.get(&id).map(|entry| entry.message.clone());
+            let message = |id| kept.message(id);
             let (mut due, later): (Vec<_>, Vec<_>) =
                 kept.webhooks.of(origin).partition(|(_, row)| row.due_at <= now);
             due.sort_by_key(|(seq, row)| (row.due_at, *seq));

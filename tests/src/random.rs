@@ -5,11 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub(crate) struct Random(u64);
+/// A source of numbers.
+#[derive(Debug)]
+pub struct Random(u64);
 
 impl Random {
     /// From `GATEPOST_SEED`, else from the clock. Prints the seed.
-    pub(crate) fn seeded() -> Self {
+    pub fn seeded() -> Self {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
         let seed = env::var("GATEPOST_SEED").map_or(u64::from(clock), |seed| seed.parse().unwrap());
         println!("GATEPOST_SEED={seed}");
@@ -18,7 +20,7 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

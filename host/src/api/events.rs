@@ -1,0 +1,161 @@
+//! `GET /v1/events`: changes of state as server-sent events.
+//!
+//! # Source
+//! HTML Living Standard, section 9.2. A block with an `id` and no `data` is no event, and yet moves the position from which a client goes
+//! on after a cut: "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and return",
+//! after "Set the last event ID string of the event source to the value of the last event ID buffer".
+
+use super::{
+    Api,
+    feed::{Place, Told},
+    filter,
+    problem::Problem,
+};
+use crate::store::Filter;
+use axum::{
+    body::{Body, Bytes},
+    extract::State as Extract,
+    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::stream;
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How often something is sent at least: less often, and proxies in between take the stream for dead.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(15);
+
+/// After how many changes that the filter passes over the position is told.
+const PASSED_OVER: u64 = 1000;
+
+/// Events are handed to the connection in pieces of about this size: a client that takes nothing costs a few of them.
+const PIECE: usize = 8 * 1024;
+
+/// When a client that was refused may try again.
+const RETRY: Duration = Duration::from_secs(5);
+
+pub(super) async fn show(
+    Extract(api): Extract<Api>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    api.shared.access.identify(&headers)?.must_read()?;
+    let (filter, mut given) = filter::parse(&uri, &["last_event_id"])?;
+    let resume = resume_after(&headers, given.remove("last_event_id"))?;
+    let (place, latest) = api.shared.feed.join().ok_or_else(|| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+            .detail("too many streams of events at once")
+            .retry_after(RETRY)
+    })?;
+    // A number beyond the last change is another store's: the rest of it will not come here.
+    let position = resume.unwrap_or(latest).min(latest);
+    let events = Events {
+        place,
+        filter,
+        position,
+        told: position,
+        waiting: VecDeque::new(),
+        silent_until: Instant::now() + AT_LEAST_EVERY,
+        ending: api.shared.ending.clone(),
+    };
+    // The position, so that a client that is cut before its first event misses nothing either.
+    let first = format!(": Gatepost\nretry: 1000\nid: {position}\n\n");
+    let pieces = stream::unfold((Some(first), events), |(first, mut events)| async move {
+        let piece = match first {
+            Some(first) => first,
+            None => events.next().await?,
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(piece)), (None, events)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        // nginx would keep events back until it has a buffer full of them.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// The number of the last change that the client has seen. The header counts before the query: a browser adds it when it comes again,
+/// with the address that it was given at first.
+fn resume_after(headers: &HeaderMap, query: Option<String>) -> Result<Option<u64>, Problem> {
+    const HEADER: &str = "last-event-id";
+    let (name, text) = match (headers.get(HEADER), &query) {
+        (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or_default()),
+        (None, Some(text)) => ("last_event_id", text.as_str()),
+        (None, None) => return Ok(None),
+    };
+    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = number.ok_or_else(|| {
+        Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
+    });
+    number.map(Some)
+}
+
+/// One client's stream. It moves only when the client takes something.
+struct Events {
+    place: Place,
+    filter: Filter,
+    /// Every change up to this one was looked at.
+    position: u64,
+    /// The position that the client knows.
+    told: u64,
+    /// Changes before `position` that were not looked at yet.
+    waiting: VecDeque<Arc<Told>>,
+    silent_until: Instant,
+    ending: CancellationToken,
+}
+
+impl Events {
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Option<String> {
+        let piece = self.find().await?;
+        self.silent_until = Instant::now() + AT_LEAST_EVERY;
+        Some(piece)
+    }
+
+    async fn find(&mut self) -> Option<String> {
+        loop {
+            let mut piece = String::new();
+            while let Some(change) = self.waiting.pop_front() {
+                if self.filter.fits(&change.message) {
+                    piece += change.event();
+                    self.told = change.number;
+                }
+                if piece.len() >= PIECE {
+                    return Some(piece);
+                }
+            }
+            if !piece.is_empty() {
+                return Some(piece);
+            }
+            if self.position - self.told >= PASSED_OVER {
+                return Some(self.position_alone());
+            }
+            if self.ending.is_cancelled() {
+                return None;
+            }
+            // A store that can't be read ends the stream: the client comes again, and goes on where it was.
+            let (changes, behind) = self.place.after(self.position).await.ok()?;
+            self.waiting = changes.into();
+            if behind > self.position {
+                self.position = behind;
+                continue;
+            }
+            tokio::select! {
+                () = self.place.more_than(self.position) => {}
+                () = tokio::time::sleep_until(self.silent_until) => return Some(self.position_alone()),
+                () = self.ending.cancelled() => return None,
+            }
+        }
+    }
+
+    /// No event: it shows that the stream is alive, and how far it has come.
+    fn position_alone(&mut self) -> String {
+        if self.told == self.position {
+            return ":\n\n".into();
+        }
+        self.told = self.position;
+        format!(":\nid: {}\n\n", self.position)
+    }
+}
