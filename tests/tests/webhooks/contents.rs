@@ -1,7 +1,7 @@
 //! What a webhook says.
 
 use super::{TO, all_sent, change, count, sent, site, until_nothing_waits};
-use gatepost_tests::{Host, peers::webhook_receiver::WebhookReceiver};
+use gatepost_tests::{Host, fixtures, peers::webhook_receiver::WebhookReceiver};
 use serde_json::json;
 
 #[test]
@@ -61,4 +61,36 @@ fn an_application_hears_of_failures_and_expiries_and_of_nothing_that_it_did_itse
         assert_eq!(told.body["data"]["state"], state);
     }
     assert_eq!(taken.len(), 2, "neither the cancellation nor the rounds in between are told: {taken:?}");
+}
+
+/// A receipt that comes while the receiver is away: it is told what it missed in the order in which it came to be, also across a kill.
+#[test]
+fn what_receipts_say_is_told_after_the_message_was_sent() {
+    let mut receiver = WebhookReceiver::start();
+    let gateway = "[gateways.talking]\nprovider = \"courier\"\nparameters = { FILE = \"courier.txt\", MODE = \"receipt-later\" }\n";
+    let site = site(&[&receiver], gateway);
+    site.add_library(fixtures::courier(), "courier.so");
+    let host = Host::start(&site);
+    receiver.go_down();
+    let callback = receiver.url("/hook");
+    let message = json!({ "to": TO, "text": "hello", "gateway": "talking", "callback_url": callback });
+    let ids = [(); 20].map(|()| host.post("/v1/messages", &message).id());
+    for id in &ids {
+        host.until_state(id, "undelivered");
+    }
+    host.kill();
+    let host = Host::start(&site);
+    receiver.come_back();
+    let told = |state: &'static str| ids.iter().map(move |id| change(id, state));
+    let taken = receiver.until_taken(&told("sent").chain(told("undelivered")).collect::<Vec<_>>());
+    for id in &ids {
+        let place = |state| taken.iter().position(|received| received.id == change(id, state)).unwrap();
+        assert!(place("sent") < place("undelivered"));
+        let undelivered = &taken[place("undelivered")].body["data"];
+        assert_eq!(
+            (&taken[place("sent")].body["data"]["state"], undelivered),
+            (&json!("sent"), &host.message(id))
+        );
+        assert_eq!(undelivered["receipts"][0]["code"], "13");
+    }
 }
