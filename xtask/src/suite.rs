@@ -19,6 +19,9 @@ pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
 /// How many messages wait in `soak`.
 pub(crate) const SOAK_BACKLOG: u64 = 1_000_000;
 
+/// How many random scenarios of the delivery are played in `soak`.
+const SOAK_SIMULATIONS: u64 = 5000;
+
 /// How many messages are listed in `soak`, and how often a client of the stream of events is cut.
 const SOAK_LISTED: u64 = 100_000;
 const SOAK_CUTS: u32 = 100;
@@ -28,6 +31,7 @@ pub(crate) const TREE: &str = "GATEPOST_TREE";
 const SKIPPED: &str = "GATEPOST_SKIPPED";
 const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
 const BACKLOG: &str = "GATEPOST_BACKLOG";
+const SIMULATIONS: &str = "GATEPOST_SIMULATIONS";
 const LISTED: &str = "GATEPOST_LISTED";
 const CUTS: &str = "GATEPOST_CUTS";
 
@@ -48,6 +52,8 @@ pub(crate) fn test(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
 pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<()> {
     needs::provide(workspace)?;
     let mut suite = Suite::prepare(workspace, Profile::Release, "soak")?;
+    suite.environment.push((SIMULATIONS, SOAK_SIMULATIONS.to_string().into()));
+    suite.run("simulation", &["--package", "gatepost", "--lib", "simulation", "--", "--nocapture"], None)?;
     suite.environment.push((KILL_ROUNDS, rounds.to_string().into()));
     suite.run(
         "kill rounds",
