@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What one message may take from its acceptance to its end, with room for a slow machine; a try of a webhook may take 15 s.
-const USUAL: Duration = Duration::from_secs(10);
+const USUAL: Duration = Duration::from_secs(14);
 
 #[test]
 fn a_receiver_in_trouble_holds_up_neither_the_delivery_nor_another_receiver() {

@@ -238,42 +238,29 @@ impl Worker {
 
     /// Puts down how the receiver does.
     fn report(&mut self, ended: &Ended) {
+        let Some(answer) = &ended.answer else { return };
         let (origin, id, tries) = (Arc::clone(&self.origin), &ended.id, ended.tries);
-        match &ended.answer {
-            None => {}
-            Some(answer) if answer.is_trouble() => {
-                if self.pause.failed(Instant::now()) {
-                    let waiting = self.waiting();
-                    tracing::warn!(origin = &*origin, reason = %answer, waiting, "a receiver takes no webhooks; it is left alone for a while, and tried again");
-                } else {
-                    tracing::debug!(origin = &*origin, id, tries, reason = %answer, "a webhook was not taken; it is tried again");
-                }
+        let trouble = answer.is_trouble();
+        if trouble && self.pause.failed(Instant::now()) {
+            let waiting = self.waiting();
+            tracing::warn!(origin = &*origin, reason = %answer, waiting, "a receiver takes no webhooks; it is left alone for a while, and tried again");
+            return;
+        }
+        if !trouble && self.pause.answered() {
+            tracing::info!(origin = &*origin, waiting = self.waiting(), "a receiver of webhooks is back");
+        }
+        let warned = self.warned_at.is_some_and(|at| at.elapsed() < WARN_EVERY);
+        match answer {
+            Answer::Taken => tracing::debug!(origin = &*origin, id, tries, "webhook taken"),
+            Answer::Gone => {
+                tracing::info!(origin = &*origin, id, "a receiver wants a webhook no longer (410): dropped");
             }
-            Some(answer) => {
-                if self.pause.answered() {
-                    tracing::info!(
-                        origin = &*origin,
-                        waiting = self.waiting(),
-                        "a receiver of webhooks is back"
-                    );
-                }
-                match answer {
-                    Answer::Taken => tracing::debug!(origin = &*origin, id, tries, "webhook taken"),
-                    Answer::Gone => {
-                        tracing::info!(
-                            origin = &*origin,
-                            id,
-                            "a receiver wants a webhook no longer (410): dropped"
-                        );
-                    }
-                    _ if self.warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) => {
-                        self.warned_at = Some(Instant::now());
-                        tracing::warn!(origin = &*origin, id, tries, reason = %answer, "a webhook was not taken; it is tried again");
-                    }
-                    _ => {
-                        tracing::debug!(origin = &*origin, id, tries, reason = %answer, "a webhook was not taken; it is tried again");
-                    }
-                }
+            _ if trouble || warned => {
+                tracing::debug!(origin = &*origin, id, tries, reason = %answer, "a webhook was not taken; it is tried again");
+            }
+            _ => {
+                self.warned_at = Some(Instant::now());
+                tracing::warn!(origin = &*origin, id, tries, reason = %answer, "a webhook was not taken; it is tried again");
             }
         }
     }

@@ -18,6 +18,7 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// Scenarios in one run; `GATEPOST_SIMULATIONS` asks for more.
 const SCENARIOS: u64 = 150;
 
 /// Two receivers, the first with two addresses.
@@ -168,7 +169,8 @@ async fn random_scenarios_keep_every_promise() {
     if let Ok(seed) = std::env::var("GATEPOST_SIMULATION_SEED") {
         return scenario(seed.parse().unwrap()).await;
     }
-    for seed in 0..SCENARIOS {
+    let count = std::env::var("GATEPOST_SIMULATIONS").map_or(SCENARIOS, |count| count.parse().unwrap());
+    for seed in 0..count {
         let ended = tokio::spawn(scenario(seed)).await;
         assert!(ended.is_ok(), "repeat it with GATEPOST_SIMULATION_SEED={seed}: {ended:?}");
     }
