@@ -5,7 +5,7 @@ use crate::{
     message::{Message, MessageId, Recipient, State},
     store::{Change, Filter, History, StoreError},
 };
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use rusqlite::{Connection, OptionalExtension as _, Statement, ToSql};
 use std::collections::{HashMap, hash_map::Entry};
 use tokio::sync::watch;
@@ -16,6 +16,10 @@ pub(super) const READERS: usize = 2;
 /// How far the ways to a list are walked to see which one is the shortest.
 const LOOK: usize = 1000;
 
+/// How many messages are looked at in one read. Where no member of a filter is rare and few messages have all of them, millions may have
+/// to be; and as long as a read goes on, the write-ahead log can't be emptied, for which the writer waits.
+const WALK: usize = 10_000;
+
 impl History for EmbeddedStore {
     fn list(
         &self,
@@ -23,8 +27,21 @@ impl History for EmbeddedStore {
         before: Option<MessageId>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Message>, StoreError>> {
-        let filter = filter.clone();
-        self.read_with(&self.history, move |connection| list(connection, &filter, before, limit))
+        let (filter, mut range) = (filter.clone(), Range::of(filter, before));
+        async move {
+            let mut found = Vec::new();
+            loop {
+                let (wanted, left) = (filter.clone(), limit - found.len());
+                let read = move |connection: &Connection| piece(connection, &wanted, range, left, WALK);
+                let (messages, border) = self.read_with(&self.history, read).await?;
+                found.extend(messages);
+                match border {
+                    Some(border) if found.len() < limit => range.end = border,
+                    _ => return Ok(found),
+                }
+            }
+        }
+        .boxed()
     }
 
     fn changes(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Change>, StoreError>> {
@@ -101,6 +118,15 @@ impl Way {
         query + &format!(" ORDER BY {first}.id DESC LIMIT :limit")
     }
 
+    /// The message before which so many others stand along this way.
+    pub(super) fn border_query(self) -> String {
+        let (table, first, condition) = self.parts();
+        format!(
+            "SELECT {first}.id FROM {table} WHERE {condition}{first}.id >= :first AND {first}.id < :end
+             ORDER BY {first}.id DESC LIMIT 1 OFFSET :limit"
+        )
+    }
+
     /// How many messages stand along this way, up to a limit.
     pub(super) fn length_query(self) -> String {
         let (table, first, condition) = self.parts();
@@ -111,6 +137,7 @@ impl Way {
 }
 
 /// The messages that can be on a page at all: from `first` on, before `end`.
+#[derive(Clone, Copy)]
 struct Range {
     first: MessageId,
     end: MessageId,
@@ -126,16 +153,19 @@ impl Range {
     }
 }
 
-fn list(
+/// The first messages of a range, and, unless the whole of it was looked at, the id before which it is to go on.
+fn piece(
     connection: &Connection,
     filter: &Filter,
-    before: Option<MessageId>,
+    mut range: Range,
     limit: usize,
-) -> rusqlite::Result<Vec<Message>> {
+    walk: usize,
+) -> rusqlite::Result<(Vec<Message>, Option<MessageId>)> {
     // One snapshot, so that each message is as the filter found it.
     let snapshot = connection.unchecked_transaction()?;
-    let range = Range::of(filter, before);
     let way = shortest(&snapshot, filter, &range)?;
+    let border = border(&snapshot, way, filter, &range, walk)?;
+    range.first = border.unwrap_or(range.first);
     let mut found = Vec::new();
     for state in states_along(way, filter) {
         let mut statement = snapshot.prepare_cached(&way.query(filter))?;
@@ -148,7 +178,29 @@ fn list(
     found.sort_unstable_by(|one, other| other.cmp(one));
     found.truncate(limit);
     let messages = found.into_iter().map(|id| reads::message_in(&snapshot, id));
-    messages.filter_map(Result::transpose).collect()
+    Ok((messages.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?, border))
+}
+
+/// How far a walk of so many messages leads; `None`: to the end.
+fn border(
+    connection: &Connection,
+    way: Way,
+    filter: &Filter,
+    range: &Range,
+    walk: usize,
+) -> rusqlite::Result<Option<MessageId>> {
+    let mut border = None;
+    // Along a single way everything is wanted: no walk is longer than its page.
+    if Way::all(filter).len() > 1 {
+        for state in states_along(way, filter) {
+            let mut statement = connection.prepare_cached(&way.border_query())?;
+            bind(&mut statement, filter, range, state, walk)?;
+            let mut rows = statement.raw_query();
+            let id = rows.next()?.map(|row| row.get(0)).transpose()?.map(MessageId::from_bytes);
+            border = border.max(id);
+        }
+    }
+    Ok(border)
 }
 
 /// The way along which the fewest messages stand. A page is then found at once if any one member of the filter is rare.
@@ -299,7 +351,7 @@ mod tests {
                     Way::States => "SEARCH s USING COVERING INDEX state_state (state=? AND id>? AND id<?)",
                     Way::Key => "SEARCH m USING PRIMARY KEY (id>? AND id<?)",
                 };
-                for query in [way.query(&filter), way.length_query()] {
+                for query in [way.query(&filter), way.border_query(), way.length_query()] {
                     let plan = plan(&connection, &query);
                     // Covering or not: where it is joined or filtered, the row is looked at too.
                     let plan_of_way = plan.replace("COVERING ", "");
@@ -317,8 +369,10 @@ mod tests {
         let plan = plan(&connection, CHANGES);
         assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY (rowid>?)"), "{plan}");
         assert!(plan.contains("USING COVERING INDEX event_of_message (id=? AND seq<?)"), "{plan}");
-        assert!(!plan.contains("SCAN") || plan.contains("SCALAR"), "{plan}");
-        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        assert!(
+            !plan.lines().any(|line| line.starts_with("SCAN")) && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
     }
 
     #[test]
@@ -341,6 +395,39 @@ mod tests {
         assert_eq!(way("rare", &[State::Queued]), Way::Recipient);
         assert_eq!(way("often", &[State::Sent]), Way::States);
         assert_eq!(way("often", &[State::Sent, State::Queued]), Way::Recipient);
+    }
+
+    #[test]
+    fn a_long_walk_is_made_in_pieces() {
+        let root = tempfile::tempdir().unwrap();
+        let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+        let batch = (0..40).map(|number| NewMessage {
+            tag: Some(if number % 7 == 0 { "alert" } else { "login" }.to_owned()),
+            api_key: Some(if number % 3 == 0 { "app" } else { "web" }.to_owned()),
+            ..new_message("one", "hello")
+        });
+        let batch = batch.collect::<Vec<_>>();
+        insert::batch(&connection, &batch, None).unwrap();
+        for new in batch.iter().step_by(2) {
+            record::step(&connection, &sent(new)).unwrap();
+        }
+        for states in [vec![], vec![State::Queued], vec![State::Queued, State::Sent]] {
+            let tag = Some("login".into());
+            let filter = Filter { states, tag, api_key: Some("app".into()), ..Filter::default() };
+            let (all, _) = piece(&connection, &filter, Range::of(&filter, None), 100, 100).unwrap();
+            assert!(all.len() >= 5, "{}", all.len());
+            let (mut found, mut pieces, mut range) = (Vec::new(), 0, Range::of(&filter, None));
+            loop {
+                let (messages, border) = piece(&connection, &filter, range, 100, 3).unwrap();
+                assert!(messages.len() <= 8, "three of each state and the border's own at most");
+                found.extend(messages);
+                pieces += 1;
+                let Some(border) = border else { break };
+                range.end = border;
+            }
+            assert_eq!(found, all);
+            assert!(pieces > 2, "{pieces}");
+        }
     }
 
     #[test]
