@@ -2,7 +2,7 @@
 
 use crate::message::{Message, MessageId, Timestamp};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -15,9 +15,11 @@ pub(super) struct Hub {
 #[derive(Debug, Default)]
 struct Tables {
     waiting: HashMap<MessageId, Vec<(u64, oneshot::Sender<Message>)>>,
-    /// Numbers of tickets and submissions, so that each takes out what it put in alone.
+    /// Numbers of tickets, so that each takes out what it put in alone.
     numbers: u64,
-    sending: HashMap<MessageId, (u64, Timestamp)>,
+    /// How many gateways have each message in their hands, and since when the last of them does: one that has just recorded its outcome
+    /// beside the next, or one that is about to see that the message was moved away from it.
+    sending: HashMap<MessageId, (u32, Timestamp)>,
     /// Not to be submitted, though a gateway may have them in memory.
     canceled: HashSet<MessageId>,
 }
@@ -88,9 +90,9 @@ impl Hub {
         if tables.canceled.contains(&id) {
             return None;
         }
-        let number = tables.number();
-        tables.sending.insert(id, (number, since));
-        Some(Sending { id, number, hub: self.clone() })
+        let (gateways, last) = tables.sending.entry(id).or_insert((0, since));
+        (*gateways, *last) = (*gateways + 1, since);
+        Some(Sending { id, hub: self.clone() })
     }
 
     /// Keeps the message from being submitted until [`Hub::forget`]. `false`: its submission is going on.
@@ -130,16 +132,40 @@ impl Hub {
 #[derive(Debug)]
 pub(super) struct Sending {
     id: MessageId,
-    number: u64,
     hub: Hub,
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
         let mut tables = self.hub.tables();
-        // The next gateway may have begun with it already.
-        if tables.sending.get(&self.id).is_some_and(|(number, _)| *number == self.number) {
-            tables.sending.remove(&self.id);
+        if let Entry::Occupied(mut sending) = tables.sending.entry(self.id) {
+            let (gateways, _) = sending.get_mut();
+            *gateways -= 1;
+            if *gateways == 0 {
+                sending.remove();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_being_sent_until_the_last_gateway_lets_go_of_it() {
+        let (hub, id) = (Hub::default(), MessageId::new());
+        let at = Timestamp::from_millis;
+        let first = hub.sending(id, at(1)).unwrap();
+        let stale = hub.sending(id, at(2)).unwrap();
+        drop(stale);
+        assert!(hub.sending_since(id).is_some());
+        assert!(!hub.cancel(id));
+        let next = hub.sending(id, at(3)).unwrap();
+        drop(first);
+        assert_eq!((hub.sending_since(id), hub.sending_count()), (Some(at(3)), 1));
+        drop(next);
+        assert_eq!((hub.sending_since(id), hub.sending_count()), (None, 0));
+        assert!(hub.cancel(id) && hub.sending(id, at(4)).is_none());
     }
 }
