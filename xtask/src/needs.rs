@@ -45,6 +45,12 @@ const NEEDS: &[Need] = &[
     Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },
     Need { program: "losetup", why: "finds it", remedy: Remedy::Debian("mount") },
     Need { program: "blockdev", why: "lets it fail", remedy: Remedy::Debian("util-linux") },
+    Need {
+        program: "postfix",
+        why: "a mail server, which only root may start",
+        remedy: Remedy::Debian("postfix"),
+    },
+    Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 

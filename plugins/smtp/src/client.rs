@@ -157,3 +157,64 @@ async fn leave(kept: Vec<Kept>) {
     };
     drop(timeout(LEAVE, all).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_provider_api::tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+    use std::{future::pending, sync::Arc};
+
+    fn client() -> Arc<Client> {
+        let sender = "a@b.test".parse().unwrap();
+        Arc::new(Client::new(Server {
+            host: "127.0.0.1".into(),
+            port: 25,
+            security: Security::Plain,
+            tls: None,
+            credentials: None,
+            sender,
+            timeout: Duration::from_secs(10),
+        }))
+    }
+
+    fn kept(client: &Client) -> DuplexStream {
+        let (ours, theirs) = duplex(1024);
+        client.keep(Session::over(Box::new(ours)));
+        theirs
+    }
+
+    async fn last_words(mut server: DuplexStream) -> String {
+        let mut words = String::new();
+        server.read_to_string(&mut words).await.unwrap();
+        words
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_that_was_used_last_is_taken_first_and_none_that_is_old() {
+        let client = client();
+        let old = kept(&client);
+        tokio::time::advance(IDLE / 2).await;
+        let young = kept(&client);
+        drop(client.take().unwrap());
+        assert_eq!(last_words(young).await, "");
+        tokio::time::advance(IDLE / 2).await;
+        assert!(client.take().is_none());
+        drop(old);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_without_work_are_closed() {
+        let client = client();
+        let server = kept(&client);
+        let tending = Arc::clone(&client);
+        let tending = tokio::spawn(async move { tending.tend(pending()).await });
+        let started = Instant::now();
+        assert_eq!(last_words(server).await, "QUIT\r\n");
+        assert!((IDLE..=2 * IDLE).contains(&started.elapsed()), "{:?}", started.elapsed());
+        let server = kept(&client);
+        client.close().await;
+        assert_eq!(last_words(server).await, "QUIT\r\n");
+        assert!(client.take().is_none());
+        tending.abort();
+    }
+}

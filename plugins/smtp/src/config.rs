@@ -49,8 +49,7 @@ impl Config {
         let regexp = definition.text("REGEXP").map(Regexp::parse).transpose();
         let regexp = regexp.map_err(|error| problems.push(error.into_problem("REGEXP"))).ok().flatten();
         let mailto = template("MAILTO");
-        let may_be_address = |sample: &&str| address(&mailto.expand(sample, sample)).is_some();
-        if !SAMPLES.iter().any(|sample| may_be_address(&sample)) {
+        if !SAMPLES.iter().any(|sample| address(&mailto.expand(sample, sample)).is_some()) {
             let what = "can't become an address, whatever the number";
             let mend = "write one such as \"{phone}@sms.example.com\"";
             problems.push(Problem::parameter("MAILTO", what, mend));

@@ -1,6 +1,7 @@
 //! From a message to a mail: envelope, headers, body.
 
 use crate::{config::Config, outcome::Echoes, server::Server};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use gatepost_provider_api::{Message, SubmitError};
 use lettre::{
     Address,
@@ -10,6 +11,12 @@ use lettre::{
     },
 };
 use std::time::SystemTime;
+
+/// The longest word of a subject that stands as it is, in bytes: with the header's name it fits into a line of 78.
+const LONGEST_WORD: usize = 68;
+
+/// How many bytes become one encoded word: with the header's name it fits into a line of 76, as RFC 2047 section 2 has it.
+const ENCODED_AT_ONCE: usize = 39;
 
 /// A mail about to be sent. No `Debug`: it holds number and text.
 pub(crate) struct Mail {
@@ -46,7 +53,6 @@ impl Mail {
         let mut mail = lettre::Message::builder()
             .from(sender.clone())
             .to(Mailbox::new(None, to.clone()))
-            .subject(subject)
             .date(SystemTime::now())
             // The same at each try, so that a recipient can tell that a mail came twice.
             .message_id(Some(format!("<{}@{}>", token(&message.id), sender.email.domain())))
@@ -55,6 +61,7 @@ impl Mail {
             .body(body)
             .map_err(|error| SubmitError::rejected(format!("no mail can be made of it: {error}")))?;
         let headers = mail.headers_mut();
+        headers.insert_raw(subject_header(subject));
         // No holiday notices (RFC 3834 section 5).
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         headers.insert_raw(HeaderValue::new(automatic, "auto-generated".into()));
@@ -96,6 +103,29 @@ fn token(id: &str) -> String {
 /// A header has one line: breaks and control characters become a blank.
 fn one_line(text: &str) -> String {
     text.replace("\r\n", " ").replace(|character: char| character.is_control() || is_break(character), " ")
+}
+
+/// What is plain and short stands as it is. All else goes as encoded words (RFC 2047): letters beyond ASCII, words that no line can hold, and
+/// what looks encoded and is not.
+fn subject_header(subject: String) -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Subject");
+    let is_plain = subject.is_ascii()
+        && !subject.contains("=?")
+        && subject.split(' ').all(|word| word.len() <= LONGEST_WORD);
+    if is_plain {
+        return HeaderValue::new(name, subject);
+    }
+    // A character is never divided.
+    let mut pieces = vec![String::new()];
+    for character in subject.chars() {
+        match pieces.last_mut() {
+            Some(piece) if piece.len() + character.len_utf8() <= ENCODED_AT_ONCE => piece.push(character),
+            _ => pieces.push(character.into()),
+        }
+    }
+    let words = pieces.iter().map(|piece| format!("=?utf-8?b?{}?=", BASE64_STANDARD.encode(piece)));
+    let words = words.collect::<Vec<_>>().join("\r\n ");
+    HeaderValue::dangerous_new_pre_encoded(name, subject, words)
 }
 
 /// Unicode's own line ends, which some programs take for one.
@@ -190,5 +220,23 @@ mod tests {
         assert_eq!(one_line("a\r\nBcc: b\rc\nd\te\u{2028}f"), "a Bcc: b c d e f");
         let odd = body("a\0\u{1b}b\nc");
         assert_eq!(odd.encoding(), ContentTransferEncoding::Base64);
+    }
+
+    #[test]
+    fn subjects_are_encoded_where_they_must_be() {
+        let header = |subject: &str| {
+            let mut headers = lettre::message::header::Headers::new();
+            headers.insert_raw(subject_header(subject.to_owned()));
+            headers.to_string()
+        };
+        assert_eq!(header("+49170: {x}"), "Subject: +49170: {x}\r\n");
+        assert_eq!(header(""), "Subject: \r\n");
+        assert_eq!(header("Grüße"), "Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\n");
+        assert_eq!(header("=?x?="), "Subject: =?utf-8?b?PT94Pz0=?=\r\n");
+        for subject in ["😀".repeat(300), "x".repeat(3000), "word ".repeat(300), "ä b".repeat(500)] {
+            let header = header(&subject);
+            assert!(header.lines().all(|line| line.len() <= 78), "{header}");
+            assert!(header.lines().skip(1).all(|line| line.starts_with(' ')), "{header}");
+        }
     }
 }

@@ -87,7 +87,7 @@ struct Offers {
     mechanisms: Vec<String>,
 }
 
-trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
 
 /// A connection that is ready for mails.
@@ -136,7 +136,7 @@ impl Session {
         Ok(session)
     }
 
-    fn over(wire: Box<dyn Wire>) -> Self {
+    pub(crate) fn over(wire: Box<dyn Wire>) -> Self {
         Self { stream: BufReader::new(wire), offers: Offers::default(), begun: false }
     }
 
@@ -174,7 +174,8 @@ impl Session {
                 offered: self.offers.mechanisms.join(", "),
             });
         };
-        let [first, rest @ ..] = &responses(*mechanism, credentials)[..] else { return Ok(()) };
+        let responses = responses(*mechanism, credentials);
+        let Some((first, rest)) = responses.split_first() else { return Ok(()) };
         let mut reply = match mechanism {
             // Its first answer goes with the name of the user; not every server takes it with the command.
             Mechanism::Login => {
