@@ -25,6 +25,7 @@ pub mod eventually;
 pub mod fixtures;
 pub mod host;
 pub mod load;
+pub mod outcome;
 pub mod peers;
 pub mod site;
 pub mod skip;
@@ -36,6 +37,7 @@ pub use client::Answer;
 pub use command::{Ended, gatepost};
 pub use eventually::eventually;
 pub use host::Host;
+pub use outcome::{refused, sent_with};
 pub use site::Site;
 
 /// The time so many seconds from now, as the API takes it.
