@@ -7,6 +7,7 @@ pub mod nginx;
 pub mod process;
 pub mod python;
 pub mod proxy;
+pub mod service;
 
 use std::net::TcpListener;
 

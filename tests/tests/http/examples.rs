@@ -133,7 +133,8 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
         site.add_gateways(&name, &mutated.collect::<String>());
         let mut command = command::clean(&tree::binary());
         command.args(["serve", "--config", site.config().to_str().unwrap()]);
-        let variables = ["CLICKATELL_PASSWORD", "GTX_PASSWORD", "TWILIO_AUTH_TOKEN", "SMS_PASSWORD"];
+        let variables =
+            ["CLICKATELL_PASSWORD", "GTX_PASSWORD", "TWILIO_AUTH_TOKEN", "SMS_PASSWORD", "SIPGATE_PASSWORD"];
         let ended = command::run(command.envs(variables.map(|name| (name, "x"))), "");
         assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
         assert_eq!(ended.stderr.lines().filter(|line| line.contains(".toml:")).count(), 1, "{ended:?}");
