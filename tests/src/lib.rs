@@ -9,6 +9,7 @@
 //! | `GATEPOST_SKIPPED` | file to which a test that can't run here appends its reason |
 //! | `GATEPOST_KILL_ROUNDS` | how often the host is killed and restarted; default 3 |
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
+//! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds; by default the clock chooses, and the seed is printed |
 
 #![allow(

@@ -4,7 +4,11 @@
 use super::{free_port, process::Process, python::python};
 use crate::{eventually, tree};
 use serde_json::Value;
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 
 /// A running service.
@@ -31,6 +35,11 @@ impl Service {
     /// Its address without a path.
     pub fn origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its folder, where its script may leave files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Every request that arrived so far, in the order in which they came.
