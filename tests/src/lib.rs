@@ -11,6 +11,7 @@
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
 //! | `GATEPOST_LISTED` | how many messages are listed while others are accepted; default 10000 |
 //! | `GATEPOST_CUTS` | how often a client of the stream of events is cut; default 10 |
+//! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds or of the cuts; by default the clock chooses, and the seed is printed |
 
 #![allow(
@@ -28,6 +29,7 @@ pub mod events;
 pub mod fixtures;
 pub mod host;
 pub mod load;
+pub mod outcome;
 pub mod peers;
 pub mod random;
 pub mod site;
@@ -40,6 +42,7 @@ pub use client::Answer;
 pub use command::{Ended, gatepost};
 pub use eventually::eventually;
 pub use host::Host;
+pub use outcome::{refused, sent_with};
 pub use site::Site;
 
 /// The time so many seconds from now, as the API takes it.

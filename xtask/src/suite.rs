@@ -25,6 +25,8 @@ const SOAK_SIMULATIONS: u64 = 5000;
 /// How many messages are listed in `soak`, and how often a client of the stream of events is cut.
 const SOAK_LISTED: u64 = 100_000;
 const SOAK_CUTS: u32 = 100;
+/// How many pushes `soak` sends on one access token.
+const SOAK_PUSHES: u32 = 10_000;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -34,6 +36,7 @@ const BACKLOG: &str = "GATEPOST_BACKLOG";
 const SIMULATIONS: &str = "GATEPOST_SIMULATIONS";
 const LISTED: &str = "GATEPOST_LISTED";
 const CUTS: &str = "GATEPOST_CUTS";
+const PUSHES: &str = "GATEPOST_PUSHES";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -69,6 +72,8 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     )?;
     suite.environment.push((BACKLOG, backlog.to_string().into()));
     suite.run("backlog", &["--package", "gatepost-tests", "--test", "backlog", "--", "--nocapture"], None)?;
+    suite.environment.push((PUSHES, SOAK_PUSHES.to_string().into()));
+    suite.run("pushes", &["--package", "gatepost-tests", "--test", "firebase"], Some("many_pushes"))?;
     suite.close()
 }
 
