@@ -42,6 +42,9 @@ use webhooks::Webhooks;
 /// Says how long a pause of at most the given span is to be, by chance.
 pub type Jitter = Box<dyn Fn(Duration) -> Duration + Send + Sync>;
 
+/// How long webhooks under way may take at the end: what is cut off goes out again after the next start.
+const WEBHOOKS: Duration = Duration::from_secs(3);
+
 /// What every part of the delivery shares.
 struct Shared {
     store: Arc<dyn Store>,
@@ -334,7 +337,7 @@ impl Delivery {
         let deadline = Instant::now() + within;
         self.shared.deadline.send_replace(Some(deadline));
         let mut actors = std::mem::take(&mut *self.actors.lock().unwrap_or_else(PoisonError::into_inner));
-        let webhooks = self.shared.webhooks.drain(deadline);
+        let webhooks = self.shared.webhooks.drain(deadline.min(Instant::now() + WEBHOOKS));
         let (total, ()) = tokio::join!(all_ended(&mut actors), webhooks);
         total
     }

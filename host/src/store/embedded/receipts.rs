@@ -20,7 +20,9 @@ impl Receipts for EmbeddedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Unmatched>, StoreError>> {
         let gateway = gateway.map(str::to_owned);
-        self.read(move |connection| unmatched(connection, gateway.as_deref(), before, limit))
+        self.read_with(&self.history, move |connection| {
+            unmatched(connection, gateway.as_deref(), before, limit)
+        })
     }
 }
 
