@@ -22,7 +22,9 @@ pub struct Definition {
     pub headers: Map<String, Value>,
     /// `[provider.NAME]`, the settings of the provider as a whole.
     pub settings: Map<String, Value>,
-    /// The `[smtp_servers.*]` that this definition names, each under its name.
+    /// The `[smtp_servers.*]` that this definition names, each under its name: a table of `host`, `port`, `tls`, `username`, `password`,
+    /// `auth`, `sender`, `timeout` (in seconds) and `ca_file` (absolute), all strings, and the boolean `verify`; what is not given is not
+    /// there.
     pub smtp_servers: Map<String, Value>,
     /// The folder that relative paths in parameters start from: that of the definition's file.
     pub directory: PathBuf,

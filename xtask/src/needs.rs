@@ -43,6 +43,12 @@ const NEEDS: &[Need] = &[
     Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
     Need { program: "mkfs.ext4", why: "makes a disk that gets full", remedy: Remedy::Debian("e2fsprogs") },
     Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },
+    Need {
+        program: "postfix",
+        why: "a mail server, which only root may start",
+        remedy: Remedy::Debian("postfix"),
+    },
+    Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 

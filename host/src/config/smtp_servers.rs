@@ -7,8 +7,8 @@ use super::{
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, time::Duration};
 
-const KNOWN: [&str; 9] =
-    ["host", "port", "tls", "username", "password", "sender", "timeout", "ca_file", "verify"];
+const KNOWN: [&str; 10] =
+    ["host", "port", "tls", "username", "password", "auth", "sender", "timeout", "ca_file", "verify"];
 
 /// Centrally defined SMTP servers, each as its provider gets it; `None` for one that has a problem of its own.
 pub(super) type SmtpServers = BTreeMap<String, Option<Value>>;
@@ -35,6 +35,7 @@ fn server(table: &Table<'_>, reader: &mut Reader<'_>) -> Value {
         let value = match entry.name {
             "port" => reader.integer(&entry, 1..=65_535).map(|port| port.to_string().into()),
             "tls" => reader.choice(&entry, &["starttls", "tls", "none"]).map(Value::from),
+            "auth" => reader.choice(&entry, &["plain", "login", "xoauth2"]).map(Value::from),
             "timeout" => timeout(&entry, reader),
             "ca_file" => {
                 let path = reader.path(&entry).map(|path| table.directory().join(path));
@@ -50,8 +51,8 @@ fn server(table: &Table<'_>, reader: &mut Reader<'_>) -> Value {
     server.into()
 }
 
-/// As it is written: its provider reads it again.
+/// In seconds: durations are read in one place, and that is not the provider's.
 fn timeout(entry: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Value> {
-    reader.duration(entry, Duration::from_secs(1)..=Duration::from_secs(600))?;
-    entry.scalar().map(|text| text.into_owned().into())
+    let timeout = reader.duration(entry, Duration::from_secs(1)..=Duration::from_secs(600))?;
+    Some(timeout.as_secs_f64().to_string().into())
 }

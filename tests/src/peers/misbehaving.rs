@@ -1,7 +1,7 @@
 //! A server that breaks the rules, as no real one can be told to.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -21,7 +21,7 @@ pub struct Misbehaving {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// The connection of one request that has been read.
+/// A connection.
 #[derive(Debug)]
 pub struct Connection<'c> {
     stream: TcpStream,
@@ -31,6 +31,15 @@ pub struct Connection<'c> {
 impl Misbehaving {
     /// Reads each request to the end of its head, then does `what`.
     pub fn start(what: impl Fn(&mut Connection<'_>) + Send + Sync + 'static) -> Self {
+        Self::at_once(move |connection| {
+            if connection.read_until(b"\r\n\r\n") {
+                what(connection);
+            }
+        })
+    }
+
+    /// Does `what` with each connection, without reading anything before.
+    pub fn at_once(what: impl Fn(&mut Connection<'_>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -45,10 +54,8 @@ impl Misbehaving {
                 let (end, what) = (Arc::clone(&end), Arc::clone(&what));
                 let stream = stream.unwrap();
                 serving.push(thread::spawn(move || {
-                    let mut connection = Connection { stream, stopped: &end };
-                    if connection.read_head() {
-                        what(&mut connection);
-                    }
+                    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+                    what(&mut Connection { stream, stopped: &end });
                 }));
             }
             for thread in serving {
@@ -77,18 +84,27 @@ impl Drop for Misbehaving {
 }
 
 impl Connection<'_> {
-    fn read_head(&mut self) -> bool {
-        self.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
+    /// Reads to the first `end`; false if the other side is gone before.
+    pub fn read_until(&mut self, end: &[u8]) -> bool {
+        self.read(end).is_some()
+    }
+
+    /// Reads a line, with its end; `None` if the other side is gone before.
+    pub fn line(&mut self) -> Option<Vec<u8>> {
+        self.read(b"\n")
+    }
+
+    fn read(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+        let (mut read, mut byte) = (Vec::new(), [0]);
+        while !read.ends_with(end) {
             match self.stream.read(&mut byte) {
-                Ok(0) => return false,
-                Ok(_) => head.extend(byte),
-                Err(_) if self.stopped.load(Ordering::SeqCst) => return false,
-                Err(_) => {}
+                Ok(0) => return None,
+                Ok(_) => read.extend(byte),
+                Err(error) if is_timeout(&error) && !self.stopped.load(Ordering::SeqCst) => {}
+                Err(_) => return None,
             }
         }
-        true
+        Some(read)
     }
 
     /// Writes; false once the other side is gone.
@@ -117,4 +133,8 @@ impl Connection<'_> {
     pub fn reset(&mut self) {
         rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

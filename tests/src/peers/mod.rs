@@ -4,9 +4,11 @@ pub mod certificates;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
+pub mod postfix;
 pub mod process;
 pub mod python;
 pub mod proxy;
+pub mod smtp;
 
 use std::net::TcpListener;
 

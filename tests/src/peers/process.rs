@@ -1,6 +1,7 @@
 //! A program that runs beside a test.
 
 use crate::eventually;
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     env,
     fs::{self, File},
@@ -49,6 +50,14 @@ impl Process {
     /// What it has said so far.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+
+    /// SIGTERM, for one that has to end others itself; then waits for its end.
+    pub fn terminate(mut self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        // It may have ended by itself.
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap_or_default();
+        eventually("the program ends", || self.child.try_wait().unwrap());
     }
 }
 

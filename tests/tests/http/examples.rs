@@ -122,7 +122,7 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
     let folder = tree::tree().join("etc/gatepost/examples");
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names = names.collect::<Vec<_>>();
-    assert!(names.len() >= 5, "{names:?}");
+    assert!(names.len() >= 6, "{names:?}");
     for name in names {
         let site = Site::new("");
         let text = example(&name);
@@ -133,7 +133,8 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
         site.add_gateways(&name, &mutated.collect::<String>());
         let mut command = command::clean(&tree::binary());
         command.args(["serve", "--config", site.config().to_str().unwrap()]);
-        let variables = ["CLICKATELL_PASSWORD", "GTX_PASSWORD", "TWILIO_AUTH_TOKEN", "SMS_PASSWORD"];
+        let variables =
+            ["CLICKATELL_PASSWORD", "GTX_PASSWORD", "TWILIO_AUTH_TOKEN", "SMS_PASSWORD", "SMTP_PASSWORD"];
         let ended = command::run(command.envs(variables.map(|name| (name, "x"))), "");
         assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
         assert_eq!(ended.stderr.lines().filter(|line| line.contains(".toml:")).count(), 1, "{ended:?}");
