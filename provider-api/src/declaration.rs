@@ -50,6 +50,9 @@ pub struct Parameter {
     /// Whether a definition without it is refused.
     #[serde(default)]
     pub required: bool,
+    /// What is said where a required one is missing, in place of "required key is missing".
+    #[serde(default)]
+    pub missing: Option<String>,
     /// The value that counts where none is given.
     #[serde(default)]
     pub default: Option<String>,
@@ -68,6 +71,7 @@ impl Parameter {
             aliases: Vec::new(),
             kind,
             required: false,
+            missing: None,
             default: None,
             secret: false,
             description: String::new(),
@@ -114,6 +118,13 @@ impl Parameter {
     pub fn required(mut self) -> Self {
         self.required = true;
         self
+    }
+
+    /// Refuses a definition without it, in the words that users of another system know.
+    #[must_use]
+    pub fn required_or(mut self, missing: &str) -> Self {
+        self.missing = Some(missing.into());
+        self.required()
     }
 
     /// The value that counts where none is given.
@@ -202,7 +213,9 @@ impl Parameter {
             }
             Kind::Path => {
                 if text.is_empty() {
-                    return Err(("must not be empty".into(), "write a path, or remove the key".into()));
+                    let what = self.missing.as_deref().unwrap_or("must not be empty");
+                    let mend = if self.required { "write a path" } else { "write a path, or remove the key" };
+                    return Err((what.into(), mend.into()));
                 }
                 let path = directory.join(&text);
                 Ok(path.into_os_string().into_string().unwrap_or(text).into())
@@ -390,7 +403,8 @@ fn normalize_section(
         let is_named = named.iter().any(|(name, _)| *name == parameter.name);
         // A misspelt key was meant to be this one: one mistake, one problem.
         if !is_named && !misspelt.iter().any(|name| parameter.is_called(name)) {
-            problems.push(Problem::new(section, &parameter.name, "required key is missing", "add it"));
+            let what = parameter.missing.as_deref().unwrap_or("required key is missing");
+            problems.push(Problem::new(section, &parameter.name, what, "add it"));
         }
     }
     found

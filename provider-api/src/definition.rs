@@ -51,6 +51,11 @@ impl Definition {
         self.parameters.get(name).and_then(Value::as_str)
     }
 
+    /// The parameter's value or default, unless it is empty: an empty text is a parameter that is not filled in.
+    pub fn filled(&self, name: &str) -> Option<&str> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
     /// The provider-wide setting's value or default; `None` if it has neither.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str)

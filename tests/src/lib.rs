@@ -9,6 +9,7 @@
 //! | `GATEPOST_SKIPPED` | file to which a test that can't run here appends its reason |
 //! | `GATEPOST_KILL_ROUNDS` | how often the host is killed and restarted; default 3 |
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
+//! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds; by default the clock chooses, and the seed is printed |
 
 #![allow(
@@ -25,6 +26,7 @@ pub mod eventually;
 pub mod fixtures;
 pub mod host;
 pub mod load;
+pub mod outcome;
 pub mod peers;
 pub mod site;
 pub mod skip;
@@ -36,6 +38,7 @@ pub use client::Answer;
 pub use command::{Ended, gatepost};
 pub use eventually::eventually;
 pub use host::Host;
+pub use outcome::{refused, sent_with};
 pub use site::Site;
 
 /// The time so many seconds from now, as the API takes it.

@@ -19,11 +19,15 @@ pub(crate) const SOAK_KILL_ROUNDS: u32 = 100;
 /// How many messages wait in `soak`.
 pub(crate) const SOAK_BACKLOG: u64 = 1_000_000;
 
+/// How many pushes `soak` sends on one access token.
+const SOAK_PUSHES: u32 = 10_000;
+
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
 const SKIPPED: &str = "GATEPOST_SKIPPED";
 const KILL_ROUNDS: &str = "GATEPOST_KILL_ROUNDS";
 const BACKLOG: &str = "GATEPOST_BACKLOG";
+const PUSHES: &str = "GATEPOST_PUSHES";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -50,6 +54,8 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     )?;
     suite.environment.push((BACKLOG, backlog.to_string().into()));
     suite.run("backlog", &["--package", "gatepost-tests", "--test", "backlog", "--", "--nocapture"], None)?;
+    suite.environment.push((PUSHES, SOAK_PUSHES.to_string().into()));
+    suite.run("pushes", &["--package", "gatepost-tests", "--test", "firebase"], Some("many_pushes"))?;
     suite.close()
 }
 

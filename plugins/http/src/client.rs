@@ -1,137 +1,38 @@
-//! Connections: kept, verified, through proxies, within the time limit.
+//! Connections: verified, through proxies, within the time limit.
 
-use crate::{config::filled, request::Request};
-use gatepost_provider_api::{Context, Definition, Problem, tokio::time::timeout};
-use reqwest::{
-    Certificate, Identity, Method, Proxy, Response, StatusCode, Url,
-    header::{self, HeaderMap},
-    redirect::{Attempt, Policy},
+use gatepost_provider_api::{
+    Context, Definition, Problem,
+    http::{
+        Client, proxy,
+        reqwest::{
+            self, Certificate, Identity, Proxy, Url,
+            redirect::{Attempt, Policy},
+        },
+    },
 };
 use std::{fs, time::Duration};
-
-/// How much of an answer is read; what comes after it is not waited for.
-const KEPT: usize = 64 << 10;
-
-/// Connections without work are closed after this time: services and firewalls forget them unannounced, most not before.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// Redirects in a row.
 const REDIRECTS: usize = 10;
 
-/// What a service answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    /// Its first 64 KiB.
-    pub(crate) body: Vec<u8>,
-    /// Why the body ended too early, if it did.
-    pub(crate) broken: Option<Broken>,
-}
-
-/// Why there is no answer, or no whole one.
-#[derive(Debug)]
-pub(crate) enum Broken {
-    TimedOut(Duration),
-    Failed(reqwest::Error),
-}
-
-/// Connections to one service, shared by all its submits. As many are open as submits are going on: the gateway's `max_in_flight`.
-#[derive(Debug)]
-pub(crate) struct Client {
-    client: reqwest::Client,
-    timeout: Duration,
-}
-
-impl Client {
-    pub(crate) fn new(definition: &Definition, context: &Context) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let timeout = definition.seconds("TIMEOUT").unwrap_or(Duration::from_secs(3));
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("Gatepost/", env!("CARGO_PKG_VERSION")))
-            // Within the limit of the whole, so that what was never sent is told from what was.
-            .connect_timeout(timeout.mul_f64(0.9))
-            .pool_idle_timeout(IDLE)
-            .http1_title_case_headers()
-            // A connection that many messages share and that died unannounced must not take the next ones with it.
-            .http2_keep_alive_interval(timeout.min(IDLE))
-            .http2_keep_alive_timeout(timeout)
-            .http2_keep_alive_while_idle(true)
-            // It would show the query, and the text in it, to the next server.
-            .referer(false)
-            .redirect(if definition.yes("REDIRECTS") { Policy::custom(follow) } else { Policy::none() });
-        builder = trust(builder, definition, context, &mut problems);
-        builder = identify(builder, definition, &mut problems);
-        builder = proxies(builder, definition, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        match builder.build() {
-            Ok(client) => Ok(Self { client, timeout }),
-            Err(error) => {
-                let what = format!("no client can be built for it: {}", chain(&error.without_url()));
-                let mend = "install the system's root certificates (Debian: ca-certificates), or name those of the service with CA_FILE";
-                Err(vec![Problem::parameter("URL", what, mend)])
-            }
-        }
+/// The client that a definition asks for.
+pub(crate) fn client(definition: &Definition, context: &Context) -> Result<Client, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let timeout = definition.seconds("TIMEOUT").unwrap_or(Duration::from_secs(3));
+    let mut builder = Client::builder(timeout).user_agent(concat!("Gatepost/", env!("CARGO_PKG_VERSION")));
+    if definition.yes("REDIRECTS") {
+        builder = builder.redirect(Policy::custom(follow));
     }
-
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+    builder = trust(builder, definition, context, &mut problems);
+    builder = identify(builder, definition, &mut problems);
+    builder = proxies(builder, definition, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
     }
-
-    /// Sends a request and reads the answer.
-    ///
-    /// # Errors
-    /// There is not even the head of an answer.
-    ///
-    /// # Cancellation
-    /// Closes the connection, or resets the stream.
-    pub(crate) async fn send(&self, request: Request) -> Result<Answer, Broken> {
-        self.exchange(request.into_reqwest()).await
-    }
-
-    /// Asks the server for its root, without credentials: whatever it says, it is there.
-    pub(crate) async fn probe(&self, origin: Url) -> Result<Answer, Broken> {
-        self.exchange(reqwest::Request::new(Method::HEAD, origin)).await
-    }
-
-    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Broken> {
-        let mut answer = None;
-        let ended = timeout(self.timeout, async {
-            let response = self.client.execute(request).await?;
-            let head = answer.insert(Answer {
-                status: response.status(),
-                headers: response.headers().clone(),
-                body: Vec::new(),
-                broken: None,
-            });
-            read(response, &mut head.body).await
-        })
-        .await;
-        let broken = match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Broken::Failed(error.without_url())),
-            Err(_) => Some(Broken::TimedOut(self.timeout)),
-        };
-        match (answer, broken) {
-            (Some(answer), broken) => Ok(Answer { broken, ..answer }),
-            (None, Some(broken)) => Err(broken),
-            // Without an error there is an answer.
-            (None, None) => Err(Broken::TimedOut(self.timeout)),
-        }
-    }
-}
-
-async fn read(mut response: Response, body: &mut Vec<u8>) -> reqwest::Result<()> {
-    while let Some(chunk) = response.chunk().await? {
-        let room = KEPT - body.len();
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() == KEPT {
-            break;
-        }
-    }
-    Ok(())
+    Client::build(builder, timeout).map_err(|what| {
+        let mend = "install the system's root certificates (Debian: ca-certificates), or name those of the service with CA_FILE";
+        vec![Problem::parameter("URL", what, mend)]
+    })
 }
 
 fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
@@ -230,7 +131,7 @@ fn proxies(
     // The first that fits a URL is taken.
     let kinds: [(&str, MakeProxy); 3] =
         [("HTTP_PROXY", Proxy::http), ("HTTPS_PROXY", Proxy::https), ("PROXY", Proxy::all)];
-    let given = kinds.map(|(name, make)| (name, make, filled(definition, name)));
+    let given = kinds.map(|(name, make)| (name, make, definition.filled(name)));
     if let [(_, _, None), (_, _, None), (_, _, Some("env"))] = given {
         return builder;
     }
@@ -242,48 +143,10 @@ fn proxies(
             problems.push(Problem::parameter(name, what, "remove one of them"));
             continue;
         }
-        match proxy_url(text).and_then(|url| make(url).map_err(|_| "is no proxy".to_owned())) {
+        match proxy(name, text, make) {
             Ok(proxy) => builder = builder.proxy(proxy),
-            Err(what) => {
-                let mend = "write one such as \"http://proxy.example:3128\" or \"socks5://user:password@proxy.example:1080\"";
-                problems.push(Problem::parameter(name, what, mend));
-            }
+            Err(problem) => problems.push(problem),
         }
     }
     builder
-}
-
-/// Does not quote it: a password may stand in it.
-fn proxy_url(text: &str) -> Result<Url, String> {
-    // A bare host and port means HTTP, as privacyIDEA takes it.
-    let text =
-        if text.contains("://") || text.contains('@') { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&text).map_err(|error| format!("is no URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
-        return Err("is of a scheme that is none of http, https, socks5 and socks5h".into());
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("has no host".into());
-    }
-    Ok(url)
-}
-
-/// An error and its causes, without the address that it is about.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let mut words = error.to_string();
-    for cause in causes {
-        let cause = cause.to_string();
-        // Many errors repeat their cause.
-        if !words.ends_with(&cause) {
-            words.push_str(": ");
-            words.push_str(&cause);
-        }
-    }
-    words
-}
-
-/// The header's value as text, if it is there and text.
-pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }

@@ -6,16 +6,18 @@ use crate::{
     receipt::Receipts,
     target::{Credentials, Target},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use gatepost_provider_api::{
     Context, Declaration, Definition, Parameter, Problem, Section,
     declaration::scalar_text,
+    http::{
+        basic,
+        reqwest::{
+            Method,
+            header::{self, HeaderName, HeaderValue},
+        },
+    },
     regexp::{Finder, Regexp},
     template::Template,
-};
-use reqwest::{
-    Method,
-    header::{self, HeaderName, HeaderValue},
 };
 use std::fmt;
 
@@ -118,7 +120,7 @@ impl Config {
         let (target, in_url) = target.unzip();
         let regexp = definition.text("REGEXP").map(Regexp::parse).transpose();
         let regexp = regexp.map_err(|error| problems.push(error.into_problem("REGEXP"))).ok().flatten();
-        let id = filled(definition, "ID_REGEXP").map(Finder::parse).transpose();
+        let id = definition.filled("ID_REGEXP").map(Finder::parse).transpose();
         let id = id.map_err(|error| problems.push(error.into_problem("ID_REGEXP"))).ok().flatten();
         let receipts = Receipts::new(definition).map_err(|found| problems.extend(found)).ok().flatten();
         let method = method(definition);
@@ -126,8 +128,8 @@ impl Config {
         let authorization = authorization(definition, in_url.flatten(), context);
         let headers = headers(definition, authorization.is_some(), context, &mut problems);
         let success = Success {
-            contains: filled(definition, "RETURN_SUCCESS").map(Into::into),
-            lacks: filled(definition, "RETURN_FAIL").map(Into::into),
+            contains: definition.filled("RETURN_SUCCESS").map(Into::into),
+            lacks: definition.filled("RETURN_FAIL").map(Into::into),
             id,
         };
         if success.contains.is_some() && success.lacks.is_some() {
@@ -141,11 +143,6 @@ impl Config {
             _ => Err(problems),
         }
     }
-}
-
-/// A parameter that is there and not empty.
-pub(crate) fn filled<'d>(definition: &'d Definition, name: &str) -> Option<&'d str> {
-    definition.text(name).filter(|text| !text.is_empty())
 }
 
 fn method(definition: &Definition) -> Method {
@@ -201,7 +198,7 @@ fn authorization(
     in_url: Option<Credentials>,
     context: &Context,
 ) -> Option<HeaderValue> {
-    let given = (filled(definition, "USERNAME"), filled(definition, "PASSWORD"));
+    let given = (definition.filled("USERNAME"), definition.filled("PASSWORD"));
     let credentials = match given {
         (Some(username), Some(password)) => {
             Some(Credentials { username: username.into(), password: password.into() })
@@ -215,11 +212,7 @@ fn authorization(
             None
         }
     }?;
-    let pair = BASE64_STANDARD.encode(format!("{}:{}", credentials.username, credentials.password));
-    // Base64 can stand in every header.
-    let mut value = HeaderValue::try_from(format!("Basic {pair}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    Some(basic(&credentials.username, &credentials.password))
 }
 
 fn headers(

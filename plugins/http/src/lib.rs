@@ -11,11 +11,10 @@ mod receipt;
 mod request;
 mod target;
 
-use client::Client;
 use config::Config;
 use gatepost_provider_api::{
     Accepted, Context, Declaration, Definition, Event, Message, Problem, Provider, ReceiptRequest,
-    SubmitError, tracing,
+    SubmitError, http::Client, tracing,
 };
 use request::Request;
 use std::time::Duration;
@@ -36,7 +35,7 @@ impl Provider for Http {
 
     fn create(definition: Definition, context: Context) -> Result<Self, Vec<Problem>> {
         let config = Config::new(&definition, &context);
-        let client = Client::new(&definition, &context);
+        let client = client::client(&definition, &context);
         match (config, client) {
             (Ok(config), Ok(client)) => Ok(Self { config, client }),
             (config, client) => {
@@ -47,15 +46,15 @@ impl Provider for Http {
 
     async fn submit(&self, message: Message) -> Result<Accepted, SubmitError> {
         let (request, echoes) = Request::new(&self.config, message)?;
-        let answer = self.client.send(request).await.map_err(|failure| outcome::of_failure(&failure))?;
+        let answer =
+            self.client.send(request.into_reqwest()).await.map_err(|broken| broken.before_answer())?;
         tracing::debug!(status = answer.status.as_u16(), bytes = answer.body.len(), "the service answered");
         outcome::of(&answer, &self.config.success, &echoes)
     }
 
     async fn probe(&self) -> Result<String, SubmitError> {
-        let answer = self.client.probe(self.config.target.origin()).await;
-        let answer = answer.map_err(|failure| outcome::of_failure(&failure))?;
-        outcome::of_probe(&answer)
+        let answer = self.client.knock(&self.config.target.origin()).await;
+        answer.map_err(|broken| broken.before_answer())?.presence()
     }
 
     fn parse_receipt(&self, request: ReceiptRequest) -> Result<Vec<Event>, SubmitError> {

@@ -13,28 +13,17 @@
 //!
 //! An error status counts even if its body does not come to its end: it has been said.
 
-use crate::{
-    client::{Answer, Broken, chain, header},
-    json::push_string,
-};
-use encoding_rs::{Encoding, UTF_8};
-use gatepost_provider_api::{Accepted, SubmitError, regexp::Finder};
-use reqwest::{
-    StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
-};
-use std::{
-    borrow::Cow,
-    error::Error,
-    time::{Duration, SystemTime},
+use gatepost_provider_api::{
+    Accepted, SubmitError,
+    http::{
+        Answer,
+        reqwest::header::{HeaderValue, LOCATION},
+    },
+    regexp::Finder,
 };
 
-/// How much of an answer is shown, and the longest id, in characters.
-const SHOWN: usize = 300;
+/// The longest id, in characters.
 const LONGEST_ID: usize = 256;
-
-/// The beginning of a text by which an echo of it is known that the end of what was read cuts off, in characters.
-const BEGINNING: usize = 32;
 
 /// What makes an answer a success, beside its status.
 #[derive(Debug, Default)]
@@ -53,48 +42,29 @@ pub(crate) struct Echoes {
 }
 
 pub(crate) fn of(answer: &Answer, success: &Success, echoes: &Echoes) -> Result<Accepted, SubmitError> {
-    let body = decoded(answer);
-    let status = answer.status;
-    let words = || {
-        let words = echoes.hidden_in(&body);
-        if words.is_empty() { status.to_string() } else { words }
-    };
-    let refused = match status.as_u16() {
-        200..=202 => {
-            return if let Some(broken) = &answer.broken {
-                Err(of_broken(broken).code(status.as_u16()))
-            } else {
-                taken(answer, &body, words(), success, echoes)
-            };
-        }
-        401 | 403 => SubmitError::misconfigured(words()),
-        407 => SubmitError::misconfigured(format!("the proxy wants other credentials: {}", words())),
-        408 | 500..=599 => SubmitError::unavailable(words()),
-        429 => SubmitError::throttled(words()),
-        300..=399 => SubmitError::rejected(redirect(&answer.headers, &words())),
-        _ => SubmitError::rejected(words()),
-    };
-    let refused = refused.code(status.as_u16());
-    Err(match retry_after(&answer.headers, SystemTime::now()) {
-        Some(after) if matches!(status.as_u16(), 408 | 429 | 500..=599) => refused.after(after),
-        _ => refused,
-    })
+    let words = answer.words(echoes.all());
+    match (answer.status.as_u16(), &answer.broken) {
+        (200..=202, None) => taken(answer, words, success, echoes),
+        (status @ 200..=202, Some(broken)) => Err(broken.within_answer().code(status)),
+        (300..=399, _) => Err(answer.refusal(redirect(answer, words))),
+        _ => Err(answer.refusal(words)),
+    }
 }
 
 fn taken(
     answer: &Answer,
-    body: &str,
     words: String,
     success: &Success,
     echoes: &Echoes,
 ) -> Result<Accepted, SubmitError> {
     let code = answer.status.as_u16();
+    let body = answer.text();
     let missing = match (&success.contains, &success.lacks) {
         (Some(wanted), _) if !body.contains(wanted.as_str()) => "without the text of RETURN_SUCCESS",
         (None, Some(unwanted)) if body.contains(unwanted.as_str()) => "with the text of RETURN_FAIL",
         _ => {
             let accepted = Accepted::new().code(code).detail(words);
-            let id = success.id.as_ref().and_then(|id| id.first(body)).map(str::trim).unwrap_or_default();
+            let id = success.id.as_ref().and_then(|id| id.first(&body)).map(str::trim).unwrap_or_default();
             // An answer that repeats the message has its text where an id may be looked for.
             let is_echo =
                 id.len() >= 4 && echoes.otp.contains(id) || echoes.otp.len() >= 4 && id.contains(&echoes.otp);
@@ -108,142 +78,33 @@ fn taken(
     Err(SubmitError::rejected(format!("an answer {missing}: {words}")).code(code))
 }
 
-/// Whether the server is there.
-pub(crate) fn of_probe(answer: &Answer) -> Result<String, SubmitError> {
-    match answer.status {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            Err(SubmitError::misconfigured("the proxy wants other credentials").code(407))
-        }
-        status => Ok(format!("the server answers ({status}); credentials were not tried")),
-    }
-}
-
-/// There was no answer.
-pub(crate) fn of_failure(broken: &Broken) -> SubmitError {
-    let Broken::Failed(error) = broken else { return of_broken(broken) };
-    let words = chain(error);
-    // These errors have no public types. The tests ask a proxy and a SOCKS server for them.
-    if ["proxy authorization required", "credentials not accepted"]
-        .iter()
-        .any(|refusal| words.contains(refusal))
-    {
-        return SubmitError::misconfigured(format!("the proxy wants other credentials: {words}"));
-    }
-    if error.is_connect() {
-        return SubmitError::unavailable(format!("no connection: {words}"));
-    }
-    if handshake_refused(error) {
-        return SubmitError::unavailable(format!("the server ended the TLS handshake: {words}"));
-    }
-    of_broken(broken)
-}
-
-fn of_broken(broken: &Broken) -> SubmitError {
-    match broken {
-        Broken::TimedOut(limit) => {
-            SubmitError::uncertain(format!("no whole answer within {} s", limit.as_secs_f64()))
-        }
-        Broken::Failed(error) => SubmitError::uncertain(format!("no whole answer: {}", chain(error))),
-    }
-}
-
-/// A server that refuses the client's certificate says so after the client, in TLS 1.3, has begun to send: it has read nothing of it.
-fn handshake_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let tls = error
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(_)) = tls {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-/// The body as text: by the charset that the answer names, else UTF-8.
-fn decoded(answer: &Answer) -> Cow<'_, str> {
-    let charset = header(&answer.headers, &CONTENT_TYPE).and_then(|value| {
-        value.split(';').skip(1).find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-        })
-    });
-    let encoding = charset.and_then(|label| Encoding::for_label(label.as_bytes())).unwrap_or(UTF_8);
-    encoding.decode(&answer.body).0
-}
-
-fn redirect(headers: &HeaderMap, words: &str) -> String {
-    match header(headers, &LOCATION) {
+fn redirect(answer: &Answer, words: String) -> String {
+    match answer.header(LOCATION) {
         // Its query may repeat the message.
         Some(location) => {
             let location = location.split(['?', '#']).next().unwrap_or_default();
             format!("a redirect to {location} that is not followed; correct URL, or set REDIRECTS")
         }
-        None => words.to_owned(),
+        None => words,
     }
-}
-
-/// Seconds, or a date (RFC 9110 section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = header(headers, &RETRY_AFTER)?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
 }
 
 impl Echoes {
-    /// The beginning of `words` in one line, without number and text.
-    fn hidden_in(&self, words: &str) -> String {
-        let mut words = Cow::Borrowed(words);
+    fn all(&self) -> impl Iterator<Item = &str> {
         let authorization =
             self.authorization.as_ref().and_then(|value| value.to_str().ok()?.split(' ').next_back());
-        for echo in [&self.otp, &self.phone].map(String::as_str).into_iter().chain(authorization) {
-            for spelling in spellings(echo.trim()) {
-                words = hide(words, &spelling);
-            }
-        }
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.chars().take(SHOWN).collect()
-    }
-}
-
-/// As it is, and as JSON writes it. The host looks for more; this is what is cut off before it can.
-fn spellings(echo: &str) -> impl Iterator<Item = String> {
-    let mut json = String::new();
-    push_string(echo, &mut json);
-    let json = json.trim_matches('"').to_owned();
-    let differs = json != echo;
-    std::iter::once(echo.to_owned())
-        .chain(differs.then_some(json))
-        .filter(|spelling| spelling.chars().count() >= 4)
-}
-
-fn hide<'a>(words: Cow<'a, str>, echo: &str) -> Cow<'a, str> {
-    let words = if words.contains(echo) { Cow::Owned(words.replace(echo, "***")) } else { words };
-    let beginning: String = echo.chars().take(BEGINNING).collect();
-    match words.find(&beginning) {
-        Some(at) => Cow::Owned(words.split_at(at).0.to_owned() + "***"),
-        None => words,
+        [&self.otp, &self.phone].map(String::as_str).into_iter().chain(authorization)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatepost_provider_api::Verdict;
+    use gatepost_provider_api::{Verdict, http::reqwest::StatusCode};
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &[u8]) -> Answer {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: headers.collect(),
-            body: body.to_vec(),
-            broken: None,
-        }
+        Answer::new(StatusCode::from_u16(status).unwrap(), headers.collect(), body)
     }
 
     fn echoes() -> Echoes {
@@ -307,23 +168,6 @@ mod tests {
         assert_eq!(id(r"ID: (\w+)", "OK"), [""; 0]);
         assert_eq!(id(r"text=(.*)", "text=Your \"code\" is 123456"), [""; 0]);
         assert_eq!(id(r"is (\d+)", "Your code is 123456"), [""; 0]);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
-        for (value, seconds) in [
-            ("120", Some(120)),
-            ("Wed, 21 Oct 2015 07:29:30 GMT", Some(90)),
-            ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
-            ("99999999999999999999999", Some(u64::from(u32::MAX))),
-            ("soon", None),
-            ("-1", None),
-            ("", None),
-        ] {
-            let headers = [(RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
-            assert_eq!(retry_after(&headers, now).map(|after| after.as_secs()), seconds, "{value}");
-        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Delivery receipts that the service posts: which fields hold what stands in the definition.
 
-use crate::config::filled;
 use gatepost_provider_api::{
     Definition, Event, Problem, Receipt, ReceiptRequest, ReceiptStatus, SubmitError,
     serde_json::{self, Value},
@@ -20,7 +19,7 @@ impl Receipts {
     /// `None` where the definition says nothing of receipts.
     pub(crate) fn new(definition: &Definition) -> Result<Option<Self>, Vec<Problem>> {
         const NAMES: [&str; 4] = ["RECEIPT_ID", "RECEIPT_STATUS", "RECEIPT_DELIVERED", "RECEIPT_FAILED"];
-        let [id, status, delivered, failed] = NAMES.map(|name| filled(definition, name));
+        let [id, status, delivered, failed] = NAMES.map(|name| definition.filled(name));
         match (id, status) {
             (None, None) if delivered.is_none() && failed.is_none() => Ok(None),
             (Some(id), Some(status)) if delivered.is_some() || failed.is_some() => {

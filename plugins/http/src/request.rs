@@ -6,10 +6,13 @@ use crate::{
     outcome::Echoes,
     target::encode,
 };
-use gatepost_provider_api::{Message, SubmitError, template::Template};
-use reqwest::{
-    Body, Method, Url,
-    header::{self, HeaderMap, HeaderValue},
+use gatepost_provider_api::{
+    Message, SubmitError,
+    http::reqwest::{
+        self, Body, Method, Url,
+        header::{self, HeaderMap, HeaderValue},
+    },
+    template::Template,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

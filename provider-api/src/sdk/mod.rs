@@ -41,6 +41,8 @@ mod context;
 #[doc(hidden)]
 pub mod export;
 mod guard;
+#[cfg(feature = "http")]
+pub mod http;
 mod log;
 mod message;
 mod provider;

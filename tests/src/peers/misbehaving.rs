@@ -71,6 +71,50 @@ impl Misbehaving {
     }
 }
 
+/// The head of an answer whose body does not come to its end by itself.
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+
+/// Servers that take a request and then hang, drip, break or talk nonsense: whether they have acted on it nobody knows.
+pub fn unclear() -> Vec<(&'static str, Misbehaving)> {
+    let drip = Duration::from_millis(50);
+    let serve = |name, what: fn(&mut Connection<'_>)| (name, Misbehaving::start(what));
+    vec![
+        serve("silent", |connection| connection.hang()),
+        ("dripping-head", Misbehaving::start(move |connection| connection.keep_writing(b"H", drip))),
+        (
+            "dripping-headers",
+            Misbehaving::start(move |connection| {
+                connection.write("HTTP/1.1 200 OK\r\n");
+                connection.keep_writing(b"X-A: b\r\n", drip);
+            }),
+        ),
+        (
+            "dripping-body",
+            Misbehaving::start(move |connection| {
+                connection.write(HEAD);
+                connection.keep_writing(b".", drip);
+            }),
+        ),
+        serve("cut-body", |connection| {
+            connection.write(HEAD);
+            connection.write("half");
+        }),
+        serve("closing", |_| {}),
+        serve("resetting", |connection| connection.reset()),
+        serve("reset-in-body", |connection| {
+            connection.write(HEAD);
+            connection.reset();
+        }),
+        serve("garbage", |connection| {
+            connection.write("\u{0}\u{1}not HTTP at all\r\n\r\n");
+        }),
+        serve("endless-head", |connection| {
+            connection.write("HTTP/1.1 200 OK\r\n");
+            connection.keep_writing(&[b'x'; 65536], Duration::ZERO);
+        }),
+    ]
+}
+
 impl Drop for Misbehaving {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);

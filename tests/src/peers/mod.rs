@@ -8,6 +8,7 @@ pub mod postfix;
 pub mod process;
 pub mod python;
 pub mod proxy;
+pub mod service;
 pub mod smtp;
 
 use std::net::TcpListener;

@@ -3,15 +3,13 @@
 use super::{TEXT, TO, refused, sent};
 use gatepost_tests::{
     Host, Site,
-    peers::misbehaving::{Connection, Misbehaving},
+    peers::misbehaving::{Misbehaving, unclear},
 };
 use std::time::{Duration, Instant};
 
 /// TIMEOUT of every gateway here, and what the host and a busy machine may add to it.
 const TIMEOUT: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(4);
-
-const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
 
 fn site(servers: &[(&str, &Misbehaving, &str)]) -> Site {
     let gateways = servers.iter().map(|(name, server, more)| {
@@ -32,46 +30,8 @@ fn outcome_of(host: &Host, gateway: &str) -> (String, String) {
 
 #[test]
 fn what_may_have_been_sent_is_uncertain() {
-    let serve = |what: fn(&mut Connection<'_>)| Misbehaving::start(what);
-    let silent = serve(|connection| connection.hang());
-    let dripping_head = serve(|connection| connection.keep_writing(b"H", Duration::from_millis(50)));
-    let dripping_headers = serve(|connection| {
-        connection.write("HTTP/1.1 200 OK\r\n");
-        connection.keep_writing(b"X-A: b\r\n", Duration::from_millis(50));
-    });
-    let dripping_body = serve(|connection| {
-        connection.write(HEAD);
-        connection.keep_writing(b".", Duration::from_millis(50));
-    });
-    let cut_body = serve(|connection| {
-        connection.write(HEAD);
-        connection.write("half");
-    });
-    let closing = serve(|_| {});
-    let resetting = serve(|connection| connection.reset());
-    let reset_in_body = serve(|connection| {
-        connection.write(HEAD);
-        connection.reset();
-    });
-    let garbage = serve(|connection| {
-        connection.write("\u{0}\u{1}not HTTP at all\r\n\r\n");
-    });
-    let endless_head = serve(|connection| {
-        connection.write("HTTP/1.1 200 OK\r\n");
-        connection.keep_writing(&[b'x'; 65536], Duration::ZERO);
-    });
-    let servers = [
-        ("silent", &silent, ""),
-        ("dripping-head", &dripping_head, ""),
-        ("dripping-headers", &dripping_headers, ""),
-        ("dripping-body", &dripping_body, ""),
-        ("cut-body", &cut_body, ""),
-        ("closing", &closing, ""),
-        ("resetting", &resetting, ""),
-        ("reset-in-body", &reset_in_body, ""),
-        ("garbage", &garbage, ""),
-        ("endless-head", &endless_head, ""),
-    ];
+    let peers = unclear();
+    let servers = peers.iter().map(|(name, server)| (*name, server, "")).collect::<Vec<_>>();
     let site = site(&servers);
     let host = Host::start(&site);
     for (name, server, _) in servers {

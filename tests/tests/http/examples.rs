@@ -7,6 +7,7 @@ use gatepost_tests::{
     peers::{
         certificates::Authority,
         nginx::{Nginx, Tls},
+        service::Service,
     },
     tree,
 };
@@ -122,7 +123,9 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
     let folder = tree::tree().join("etc/gatepost/examples");
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names = names.collect::<Vec<_>>();
-    assert!(names.len() >= 6, "{names:?}");
+    assert!(names.len() >= 8, "{names:?}");
+    // It writes the file that firebase's example wants beside it.
+    let firebase = Service::start("fcm_server.py", &["3600"]);
     for name in names {
         let site = Site::new("");
         let text = example(&name);
@@ -131,10 +134,19 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
             if number == table { format!("{line}\nnonsense = 1\n") } else { format!("{line}\n") }
         });
         site.add_gateways(&name, &mutated.collect::<String>());
+        let beside = site.path().join("gateways.d/firebase-service-account.json");
+        fs::copy(firebase.folder().join("account.json"), beside).unwrap();
         let mut command = command::clean(&tree::binary());
         command.args(["serve", "--config", site.config().to_str().unwrap()]);
-        let variables =
-            ["CLICKATELL_PASSWORD", "GTX_PASSWORD", "TWILIO_AUTH_TOKEN", "SMS_PASSWORD", "SMTP_PASSWORD"];
+        let variables = [
+            "CLICKATELL_PASSWORD",
+            "GTX_PASSWORD",
+            "TWILIO_AUTH_TOKEN",
+            "SMS_PASSWORD",
+            "SIPGATE_PASSWORD",
+            "SMTP_PASSWORD",
+            "FIREBASE_API_KEY",
+        ];
         let ended = command::run(command.envs(variables.map(|name| (name, "x"))), "");
         assert_eq!(ended.code, Some(2), "{name}: {ended:?}");
         assert_eq!(ended.stderr.lines().filter(|line| line.contains(".toml:")).count(), 1, "{ended:?}");

@@ -1,0 +1,131 @@
+//! How the answers of the service and of its token endpoint become an outcome.
+//!
+//! | the service's answer | outcome |
+//! |---|---|
+//! | 200 with a name | accepted; the name is the id |
+//! | 200 with anything else in it | uncertain |
+//! | 400 INVALID_ARGUMENT, 404 UNREGISTERED, any other status that is not below | rejected |
+//! | 401 (once another access token was tried), 403 SENDER_ID_MISMATCH, 407 | misconfigured |
+//! | 429 QUOTA_EXCEEDED | throttled, for as long as Retry-After says, or a minute |
+//! | 408, 5xx | unavailable, for as long as Retry-After says |
+//! | no connection: DNS, TCP, TLS, proxy | unavailable |
+//! | time is up, or the connection ends, after the push was sent | uncertain |
+//!
+//! | the token endpoint's answer | outcome |
+//! |---|---|
+//! | 200 with an access token | the push goes out |
+//! | 408, 5xx; 200 with anything else in it; none, for whatever reason | unavailable: no push was sent |
+//! | 429 | throttled |
+//! | any other status (`invalid_grant` and the like) | misconfigured |
+//!
+//! The code is the service's own word, such as UNREGISTERED, where it says one, else the status. An error status counts even if its
+//! body does not come to its end: it has been said.
+
+use crate::token::Grant;
+use gatepost_provider_api::{
+    Accepted, SubmitError, Verdict,
+    http::{Answer, Broken, hide_echoes},
+};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long to wait after 429 without Retry-After, as the service's documentation asks.
+const QUOTA_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long an access token holds whose answer does not say so.
+const USUAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// No access token is taken to hold longer.
+const LONGEST_LIFE: u64 = 86_400;
+
+/// The longest id and the longest code, in characters.
+const LONGEST: usize = 256;
+
+pub(crate) fn of<'e>(
+    answer: &Answer,
+    echoes: impl IntoIterator<Item = &'e str>,
+) -> Result<Accepted, SubmitError> {
+    let status = answer.status.as_u16();
+    let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    if status == 200 {
+        if let Some(broken) = &answer.broken {
+            return Err(broken.within_answer().code(status));
+        }
+        return match body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
+            Some(name) => Ok(Accepted::new().code(status).id(name.chars().take(LONGEST).collect::<String>())),
+            None => Err(SubmitError::uncertain("an answer without the name of a message").code(status)),
+        };
+    }
+    let code = code(&body);
+    let words = match body.pointer("/error/message").and_then(Value::as_str) {
+        Some(message) => hide_echoes(&format!("{status} {}: {message}", code.unwrap_or_default()), echoes),
+        None => answer.words(echoes),
+    };
+    let refused = answer.refusal(words);
+    let refused = match (refused.verdict, refused.after) {
+        (Verdict::Throttled, None) => refused.after(QUOTA_PAUSE),
+        _ => refused,
+    };
+    Err(match code {
+        Some(code) => refused.code(code.chars().take(LONGEST).collect::<String>()),
+        None => refused,
+    })
+}
+
+/// Whether the access token is what is wrong. A 401 may also be about the credentials that the project has with Apple.
+pub(crate) fn wants_another_token(answer: &Answer) -> bool {
+    let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    answer.status.as_u16() == 401 && code(&body) != Some("THIRD_PARTY_AUTH_ERROR")
+}
+
+/// The service's word for what is wrong: FCM's own, else that of all of Google's services.
+fn code(body: &Value) -> Option<&str> {
+    let error = body.get("error")?;
+    let details = error.get("details").and_then(Value::as_array);
+    let own = details.into_iter().flatten().find_map(|detail| detail.get("errorCode")?.as_str());
+    own.or_else(|| error.get("status")?.as_str())
+}
+
+pub(crate) fn of_token(answer: Result<Answer, Broken>, assertion: &str) -> Result<Grant, SubmitError> {
+    // Nothing of it may be shown: where it can't be read, there may be a token in it all the same.
+    let unreadable = |what: &str| SubmitError::unavailable(format!("no access token: {what}")).code(200);
+    let answer = answer.map_err(|broken| not_sent(broken.before_answer()))?;
+    let status = answer.status.as_u16();
+    let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    if status == 200 {
+        if let Some(broken) = &answer.broken {
+            return Err(not_sent(broken.within_answer().code(status)));
+        }
+        let access_token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
+        let access_token = access_token.ok_or_else(|| unreadable("there is none in the answer"))?;
+        let life = body.get("expires_in").map_or(Some(USUAL_LIFE.as_secs()), Value::as_u64);
+        let life = life.ok_or_else(|| unreadable("the answer does not say how long it holds"))?;
+        let expires_in = Duration::from_secs(life.min(LONGEST_LIFE));
+        return Ok(Grant { access_token: access_token.into(), expires_in });
+    }
+    let code = body.get("error").and_then(Value::as_str);
+    let words = match code {
+        Some(code) => {
+            let description = body.get("error_description").and_then(Value::as_str).unwrap_or_default();
+            hide_echoes(&format!("{status} {code}: {description}"), [assertion])
+        }
+        None => answer.words([assertion]),
+    };
+    let mut refused = answer.refusal(format!("the token endpoint gives no access token: {words}"));
+    if refused.verdict == Verdict::Rejected {
+        refused.verdict = Verdict::Misconfigured;
+    }
+    Err(match code {
+        Some(code) => refused.code(code.chars().take(LONGEST).collect::<String>()),
+        None => refused,
+    })
+}
+
+/// Whatever became of the request for a token: no push has gone out.
+fn not_sent(mut error: SubmitError) -> SubmitError {
+    if error.verdict == Verdict::Uncertain {
+        error.verdict = Verdict::Unavailable;
+    }
+    error.detail = format!("no access token: {}", error.detail);
+    error
+}
