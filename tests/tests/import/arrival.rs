@@ -167,7 +167,8 @@ fn assert_reported(site: &Site, peers: &Peers, ended: &Ended) {
     assert_eq!(ended.code, Some(1), "some are left out: {ended:?}");
     let report = report(ended);
     for (name, fragment) in [
-        ("broken", "REGEXP: "),
+        ("broken", "nothing for `+` to repeat"),
+        ("broken", "silently ignored there"),
         ("lost mail", "no SMTP server nowhere"),
         ("outside", "no file name"),
         ("short", "there is no provider \"smpp\""),

@@ -172,3 +172,21 @@ fn an_export_may_come_through_a_pipe() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(written(&site), ["one.toml"], "in the current folder");
 }
+
+#[test]
+fn what_is_censored_is_judged_when_it_is_there() {
+    let site = site();
+    let options = json!({
+        "URL": "__CENSORED__", "HTTP_METHOD": "GET", "HTTP_PROXY": "__CENSORED__", "text": "{otp}", "CHECK_SSL": "__CENSORED__",
+    });
+    let mut configuration = json!({ "smsgateway": { "sms": gateway("HttpSMSProvider", options) } });
+    configuration["smsgateway"]["sms"]["headers"] = json!({ "X-Key": "__CENSORED__" });
+    let ended = import(&site, &export(&site, "yaml", &configuration), &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let variables =
+        [("SMS_URL", "http://127.0.0.1:9/"), ("SMS_HTTP_PROXY", "http://127.0.0.1:9"), ("SMS_X_KEY", "k")];
+    let with = |check_ssl| [&variables[..], &[("SMS_CHECK_SSL", check_ssl)]].concat();
+    assert_eq!(check(&site, &with("yes")).code, Some(0));
+    let wrong = check(&site, &with("maybe"));
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+}

@@ -307,6 +307,7 @@ pub(super) mod tests {
             "smtp" => &["MAILTO", "SMTPIDENTIFIER", "SUBJECT", "BODY", "REGEXP"],
             "script" => &["SCRIPT", "BACKGROUND", "REGEXP", "TIMEOUT"],
             "sipgate" => &["USERNAME", "PASSWORD", "PROXY", "REGEXP", "ENDPOINT"],
+            "smpp" => &["SMSC_HOST", "SMSC_PORT", "S_ADDR_TON"],
             _ => &["JSON config file", "projectid", "apiios"],
         };
         let declaration = Declaration::new("");
@@ -374,6 +375,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_the_installed_provider_does_not_have_is_left_out_and_said() {
+        let draft = draft(
+            "FirebaseProvider",
+            json!({ "JSON config file": "/a", "httpsproxy": "http://p", "apikeyios": "k" }),
+        );
+        let draft = draft.unwrap();
+        assert_eq!(noted(&draft), [(Kind::NoCounterpart, "httpsproxy"), (Kind::Renamed, "apikeyios")]);
+        assert_eq!((draft.parameter("apiios"), draft.has("httpsproxy")), (Some("k"), false));
+    }
+
+    #[test]
     fn what_can_not_be_taken_over_says_why() {
         for (gateway, fragment) in [
             (json!([]), "it is a list"),
@@ -399,6 +411,7 @@ pub(super) mod tests {
             ("HttpSMSProvider", json!({ "REGEXP": r"/\./\//" }), "REGEXP"),
             ("SipgateSMSProvider", json!({ "REGEXP": "/a//" }), "REGEXP"),
             ("SipgateSMSProvider", json!({ "PROXY": "http://x" }), "PROXY"),
+            ("SmppSMSProvider", json!({ "SMSC_HOST": "x", "S_ADDR_TON": "5" }), ""),
             ("ScriptSMSProvider", json!({ "script": "a" }), "BACKGROUND"),
             ("ScriptSMSProvider", json!({ "script": "a", "background": "background" }), "BACKGROUND"),
         ] {

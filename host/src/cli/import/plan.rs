@@ -13,7 +13,11 @@ use super::{
 };
 use crate::plugin::Registry;
 use serde_json::Value;
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// A definition of the export.
 #[derive(Debug)]
@@ -51,7 +55,7 @@ impl Plan {
     pub(super) fn new(export: &Export, registry: &Registry, folder: &Folder) -> io::Result<Self> {
         let mut variables = Variables::default();
         let file = folder.file(SMTP_SERVERS);
-        let server = |name: &String, server: &Value| {
+        let mut server = |name: &String, server: &Value| {
             let taken = file.clone().and_then(|file| match folder.smtp_server_elsewhere(name, &file) {
                 Some(other) => Err(format!("it is defined in {} already", other.display())),
                 None => Server::new(name, server, &mut variables),
@@ -63,7 +67,6 @@ impl Plan {
             }
             taken
         };
-        let mut server = server;
         let servers = export.smtp_servers.iter().map(|(name, value)| server(name, value)).collect();
         let mut plan = Self { servers, server_file: file.ok(), gateways: Vec::new() };
         plan.try_servers(registry)?;
@@ -215,7 +218,7 @@ impl Plan {
     }
 
     /// The files that have to be there. `scripts` is the folder of the scripts.
-    pub(super) fn files(&self, folder: &Folder, scripts: &std::path::Path) -> Vec<Need> {
+    pub(super) fn files(&self, folder: &Folder, scripts: &Path) -> Vec<Need> {
         let mut files: BTreeMap<PathBuf, (Vec<&str>, Option<&str>)> = BTreeMap::new();
         for (item, gateway) in self.taken_gateways() {
             let file = gateway.draft.module.file.and_then(|key| gateway.draft.parameter(key));
@@ -223,7 +226,10 @@ impl Plan {
             let base = if gateway.draft.module.provider == "script" { scripts } else { &folder.gateways_d };
             let (users, of_file) = files.entry(base.join(file)).or_default();
             users.push(&item.name);
-            *of_file = of_file.or(gateway.of_file.as_deref());
+            // A relative one was looked for in another place.
+            if Path::new(file).is_absolute() {
+                *of_file = of_file.or(gateway.of_file.as_deref());
+            }
         }
         let need = |(path, (users, of_file)): (PathBuf, (Vec<&str>, Option<&str>))| {
             let state = match of_file {
@@ -280,10 +286,16 @@ fn judge(
         let key = saying.key.rsplit_once("parameters.").map_or(&*saying.key, |(_, key)| key);
         match () {
             () if saying.is_warning => item.notes.push(Note::new(Kind::Warning, key, saying.text)),
+            // It is not the value that will be there.
+            () if draft.variables().any(|(_, censored)| censored == key) => {}
             // It may come later.
             () if draft.module.file == Some(key) => of_file = Some(saying.text),
             // It is in a file that is there already.
             () if has_known_server && key == "SMTPIDENTIFIER" => {}
+            () if key == "REGEXP" => {
+                let there = "one that Python can't use was silently ignored there";
+                problems.push(words(key, &format!("{}; {there}", saying.text)));
+            }
             () => problems.push(words(key, &saying.text)),
         }
     }
@@ -294,6 +306,6 @@ fn words(key: &str, text: &str) -> String {
     if key.is_empty() { text.to_owned() } else { format!("{key}: {text}") }
 }
 
-fn unwritten(file: &std::path::Path, error: &io::Error) -> String {
+fn unwritten(file: &Path, error: &io::Error) -> String {
     format!("{} can't be written: {error}", file.display())
 }
