@@ -70,13 +70,13 @@ def write_down(**what):
         file.write(json.dumps({**what, "at": time.time()}) + "\n")
 
 
-def claims_of(assertion, path):
+def claims_of(assertion, audience):
     """The claims, after all that Google checks."""
     claims = jwt.decode(
         assertion,
         KEY.public_key(),
         algorithms=["RS256"],
-        audience=ORIGIN + path,
+        audience=audience,
         issuer=EMAIL,
         options={"require": ["exp", "iat", "iss", "aud", "scope"]},
     )
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 if form["grant_type"] != GRANT_TYPE:
                     raise jwt.InvalidTokenError("wrong grant_type")
-                claims = claims_of(form["assertion"], self.path)
+                claims = claims_of(form["assertion"], f"http://{self.headers['Host']}{self.path}")
             except jwt.InvalidTokenError as error:
                 write_down(kind="token", error=repr(error))
                 self.refuse(400, "invalid_grant", f"Invalid JWT: {error}")

@@ -38,8 +38,11 @@ const USUAL_LIFE: Duration = Duration::from_secs(3600);
 /// No access token is taken to hold longer.
 const LONGEST_LIFE: u64 = 86_400;
 
-/// The longest id and the longest code, in characters.
-const LONGEST: usize = 256;
+/// The longest id, in characters.
+const LONGEST_ID: usize = 256;
+
+/// The longest code, in bytes: what is longer is no word, and may be a token.
+const LONGEST_CODE: usize = 64;
 
 pub(crate) fn of<'e>(
     answer: &Answer,
@@ -52,7 +55,9 @@ pub(crate) fn of<'e>(
             return Err(broken.within_answer().code(status));
         }
         return match body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Accepted::new().code(status).id(name.chars().take(LONGEST).collect::<String>())),
+            Some(name) => {
+                Ok(Accepted::new().code(status).id(name.chars().take(LONGEST_ID).collect::<String>()))
+            }
             None => Err(SubmitError::uncertain("an answer without the name of a message").code(status)),
         };
     }
@@ -67,7 +72,7 @@ pub(crate) fn of<'e>(
         _ => refused,
     };
     Err(match code {
-        Some(code) => refused.code(code.chars().take(LONGEST).collect::<String>()),
+        Some(code) => refused.code(code),
         None => refused,
     })
 }
@@ -83,7 +88,12 @@ fn code(body: &Value) -> Option<&str> {
     let error = body.get("error")?;
     let details = error.get("details").and_then(Value::as_array);
     let own = details.into_iter().flatten().find_map(|detail| detail.get("errorCode")?.as_str());
-    own.or_else(|| error.get("status")?.as_str())
+    own.or_else(|| error.get("status")?.as_str()).filter(|code| is_word(code))
+}
+
+fn is_word(code: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=LONGEST_CODE).contains(&code.len()) && code.bytes().all(fits)
 }
 
 pub(crate) fn of_token(answer: Result<Answer, Broken>, assertion: &str) -> Result<Grant, SubmitError> {
@@ -103,7 +113,7 @@ pub(crate) fn of_token(answer: Result<Answer, Broken>, assertion: &str) -> Resul
         let expires_in = Duration::from_secs(life.min(LONGEST_LIFE));
         return Ok(Grant { access_token: access_token.into(), expires_in });
     }
-    let code = body.get("error").and_then(Value::as_str);
+    let code = body.get("error").and_then(Value::as_str).filter(|code| is_word(code));
     let words = match code {
         Some(code) => {
             let description = body.get("error_description").and_then(Value::as_str).unwrap_or_default();
@@ -116,7 +126,7 @@ pub(crate) fn of_token(answer: Result<Answer, Broken>, assertion: &str) -> Resul
         refused.verdict = Verdict::Misconfigured;
     }
     Err(match code {
-        Some(code) => refused.code(code.chars().take(LONGEST).collect::<String>()),
+        Some(code) => refused.code(code),
         None => refused,
     })
 }
@@ -128,4 +138,87 @@ fn not_sent(mut error: SubmitError) -> SubmitError {
     }
     error.detail = format!("no access token: {}", error.detail);
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_provider_api::http::reqwest::{StatusCode, header::HeaderMap};
+    use serde_json::json;
+
+    fn answer(status: u16, retry_after: Option<u64>, body: &Value) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(seconds) = retry_after {
+            headers.insert("retry-after", seconds.into());
+        }
+        Answer::new(StatusCode::from_u16(status).unwrap(), headers, body.to_string())
+    }
+
+    fn error(code: &str, message: &str) -> Value {
+        json!({ "error": { "status": "STATUS", "message": message, "details": [{ "errorCode": code }] } })
+    }
+
+    #[test]
+    fn retry_after_counts_where_a_later_try_may_work() {
+        for (status, said, verdict, after) in [
+            (429, None, Verdict::Throttled, Some(60)),
+            (429, Some(90), Verdict::Throttled, Some(90)),
+            (429, Some(5), Verdict::Throttled, Some(5)),
+            (503, None, Verdict::Unavailable, None),
+            (503, Some(30), Verdict::Unavailable, Some(30)),
+            (500, Some(31), Verdict::Unavailable, Some(31)),
+            (404, Some(30), Verdict::Rejected, None),
+        ] {
+            let refused = of(&answer(status, said, &error("CODE", "words")), []).unwrap_err();
+            assert_eq!(
+                (refused.verdict, refused.after),
+                (verdict, after.map(Duration::from_secs)),
+                "{status} {said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_code_is_the_services_own_word() {
+        let code = |body: &Value| of(&answer(400, None, body), []).unwrap_err().code.unwrap();
+        assert_eq!(code(&error("UNREGISTERED", "words")), "UNREGISTERED");
+        assert_eq!(code(&json!({ "error": { "status": "NOT_FOUND", "message": "words" } })), "NOT_FOUND");
+        for no_word in ["", "a token.of-some kind", &"A".repeat(65)] {
+            assert_eq!(code(&error(no_word, "words")), "400", "{no_word}");
+        }
+        assert_eq!(code(&json!("no object")), "400");
+    }
+
+    #[test]
+    fn words_repeat_neither_message_nor_token() {
+        let refused = of(
+            &answer(400, None, &error("CODE", "no 'secret text' with ya29.token")),
+            ["secret text", "ya29.token"],
+        );
+        assert_eq!(refused.unwrap_err().detail, "400 CODE: no '***' with ***");
+        let refused =
+            answer(400, None, &json!({ "error": "invalid_grant", "error_description": "not eyJ.assertion" }));
+        let refused = of_token(Ok(refused), "eyJ.assertion").err().unwrap();
+        assert!(refused.detail.ends_with("400 invalid_grant: not ***"), "{refused}");
+        assert_eq!(refused.code.as_deref(), Some("invalid_grant"));
+        // A token in an answer that can't be read.
+        let half = Answer::new(StatusCode::OK, HeaderMap::new(), "{\"access_token\": \"ya29.secret");
+        let refused = of_token(Ok(half), "eyJ").err().unwrap();
+        assert!(refused.verdict == Verdict::Unavailable && !refused.detail.contains("ya29"), "{refused}");
+    }
+
+    #[test]
+    fn a_token_that_does_not_say_how_long_it_holds_is_taken_for_an_hour() {
+        let life = |body: Value| {
+            of_token(Ok(answer(200, None, &body)), "eyJ").ok().map(|grant| grant.expires_in.as_secs())
+        };
+        assert_eq!(life(json!({ "access_token": "t", "expires_in": 3599 })), Some(3599));
+        assert_eq!(life(json!({ "access_token": "t" })), Some(3600));
+        assert_eq!(life(json!({ "access_token": "t", "expires_in": u64::MAX })), Some(86_400));
+        for wrong in
+            [json!({ "access_token": "" }), json!({ "access_token": "t", "expires_in": -1 }), json!([])]
+        {
+            assert_eq!(life(wrong), None);
+        }
+    }
 }
