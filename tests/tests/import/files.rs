@@ -102,6 +102,26 @@ fn servers_that_are_there_already_can_be_named() {
 }
 
 #[test]
+fn a_server_whose_file_is_replaced_is_not_there_any_more() {
+    let site = site();
+    let old = "[smtp_servers.relay]\nhost = \"127.0.0.1\"\ntls = \"none\"\nsender = \"a@sms.test\"\n";
+    site.add_gateways("smtp-servers.toml", old);
+    let options = json!({ "MAILTO": "{phone}@sms.test", "SMTPIDENTIFIER": "relay" });
+    let configuration = json!({
+        "smsgateway": { "mail": gateway("SmtpSMSProvider", options) },
+        "smtpserver": { "other": { "server": "mail.test", "port": 25, "tls": false, "sender": "a@sms.test" } },
+    });
+    let ended = import(&site, &export(&site, "json", &configuration), &["--force"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.contains("mail: LEFT OUT: there is no SMTP server relay in the export"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(check(&site, &[]).code, Some(0));
+}
+
+#[test]
 fn a_server_that_can_not_be_used_takes_its_gateways_with_it() {
     let site = site();
     let mail = |server: &str| {

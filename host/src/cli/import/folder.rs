@@ -72,9 +72,9 @@ impl Folder {
         elsewhere(&self.smtp_servers, name, own)
     }
 
-    /// The files that define this SMTP server.
-    pub(super) fn smtp_server(&self, name: &str) -> Option<&Path> {
-        self.smtp_servers.get(name)?.first().map(PathBuf::as_path)
+    /// Whether a file defines this SMTP server.
+    pub(super) fn has_smtp_server(&self, name: &str) -> bool {
+        self.smtp_servers.contains_key(name)
     }
 
     /// Writes a file as a whole or not at all, readable for its owner alone.
@@ -129,6 +129,6 @@ mod tests {
         let own = |name| folder.file(name).unwrap();
         assert_eq!(folder.gateway_elsewhere("a", &own("a")), Some(&*root.path().join("gatepost.toml")));
         assert_eq!(folder.gateway_elsewhere("d", &own("d")), None);
-        assert!(folder.smtp_server("b c").is_some() && folder.smtp_server("x").is_none());
+        assert!(folder.has_smtp_server("b c") && !folder.has_smtp_server("x"));
     }
 }

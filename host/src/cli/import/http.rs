@@ -15,6 +15,7 @@ const DIGITS: [&str; 2] = ["491701234567", "123456"];
 
 pub(super) fn adapt(draft: &mut Draft) -> Result<(), String> {
     parameter(draft)?;
+    blanks(draft);
     method(draft);
     yes_no(draft);
     let is_post = draft.parameter("HTTP_METHOD") == Some("POST");
@@ -52,6 +53,19 @@ fn parameter(draft: &mut Draft) -> Result<(), String> {
         _ => draft.parameters.push(("PARAMETER".into(), Given::Table(keys))),
     }
     Ok(())
+}
+
+/// Blanks that Python does not see.
+fn blanks(draft: &mut Draft) {
+    let trimmed = [
+        ("URL", draft.parameter("URL").map(str::trim_start)),
+        ("TIMEOUT", draft.parameter("TIMEOUT").map(str::trim)),
+    ];
+    for (key, text) in trimmed.map(|(key, text)| (key, text.map(str::to_owned))) {
+        if let Some(text) = text {
+            draft.set(key, text);
+        }
+    }
 }
 
 fn method(draft: &mut Draft) {
@@ -256,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn yes_and_no_are_what_they_came_to() {
+    fn values_are_what_they_came_to() {
         for (key, value, written, said) in [
             ("CHECK_SSL", "True", "yes", true),
             ("CHECK_SSL", "False", "no", false),
@@ -265,6 +279,8 @@ mod tests {
             ("HTTP_METHOD", "post", "GET", true),
             ("HTTP_METHOD", "PUT", "GET", true),
             ("HTTP_METHOD", "POST", "POST", false),
+            ("TIMEOUT", " 5\n", "5", false),
+            ("URL", " http://x", "http://x", false),
         ] {
             let draft = http(json!({ key: value }));
             assert_eq!(draft.parameter(key), Some(written), "{key}: {value}");

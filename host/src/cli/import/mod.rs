@@ -114,7 +114,10 @@ fn registry(config: &ConfigArgument) -> Result<Registry, Ended> {
     let config = if named {
         let draft = installation::read(config)?;
         if draft.doubts.pins || draft.doubts.dirs {
-            return Err(draft.complete().map_or_else(wrong, |_| Ended::Wrong));
+            if let Err(problems) = draft.complete() {
+                terminal::problems(problems);
+            }
+            return Err(Ended::Wrong);
         }
         draft.config
     } else {

@@ -163,7 +163,7 @@ impl Plan {
         let draft = Draft::new(module, &library.declaration, value, name, variables)?;
         if let Some(server) = draft.parameter("SMTPIDENTIFIER")
             && self.server(server).is_none()
-            && folder.smtp_server(server).is_none()
+            && !self.will_be_there(server, folder)
         {
             let left_out = self.servers.iter().any(|item| item.theirs == server);
             return Err(match left_out {
@@ -174,6 +174,14 @@ impl Plan {
             });
         }
         Ok((draft, file))
+    }
+
+    /// Whether the server stands in a file that stays.
+    fn will_be_there(&self, server: &str, folder: &Folder) -> bool {
+        match (self.server_text(), &self.server_file) {
+            (Some(_), Some(file)) => folder.smtp_server_elsewhere(server, file).is_some(),
+            _ => folder.has_smtp_server(server),
+        }
     }
 
     fn server(&self, name: &str) -> Option<&Server> {
