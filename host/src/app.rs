@@ -4,7 +4,7 @@ mod build;
 mod check;
 
 pub use build::load_providers;
-pub use check::{Checked, check, probe};
+pub use check::{Checked, check, check_with, probe};
 
 use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},

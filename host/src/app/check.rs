@@ -5,7 +5,7 @@ use crate::{
     config::{ConfigProblem, ConfigProblems, Draft},
     gateway::Gateway,
     message::{Outcome, OutcomeKind},
-    plugin::{Found, Standing},
+    plugin::{Found, Registry, Standing},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -31,31 +31,36 @@ pub struct Checked {
 /// # Errors
 /// There is no room for the private copies of the libraries.
 pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartError> {
-    let Draft { config, mut problems, doubts } = draft;
-    if doubts.pins {
+    if draft.doubts.pins {
         // Which libraries may be opened is not known, and opening one runs its code.
         return Ok(Checked {
             gateways: Vec::new(),
-            problems: ConfigProblems::new(problems),
-            warnings: ConfigProblems::new(config.warnings),
+            problems: ConfigProblems::new(draft.problems),
+            warnings: ConfigProblems::new(draft.config.warnings),
             refused: Vec::new(),
         });
     }
     let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
     // An opened library stays open when its file is gone.
     let folder = tempfile::tempdir().map_err(copies)?;
-    let registry = load_providers(&config, default_dirs, folder.path())?;
-    let built = build_gateways(&config, &registry, doubts, None);
+    let registry = load_providers(&draft.config, default_dirs, folder.path())?;
+    Ok(check_with(draft, &registry))
+}
+
+/// The same, with providers that are loaded already. Blocks.
+pub fn check_with(draft: Draft, registry: &Registry) -> Checked {
+    let Draft { config, mut problems, doubts } = draft;
+    let built = build_gateways(&config, registry, doubts, None);
     problems.extend(built.problems);
     problems.extend(built.faults.into_iter().map(|fault| fault.problem));
     let warnings = config.warnings.into_iter().chain(built.warnings).collect::<Vec<ConfigProblem>>();
     let refused = registry.found().iter().filter(|found| matches!(found.standing, Standing::Refused(_)));
-    Ok(Checked {
+    Checked {
         gateways: built.gateways,
         problems: ConfigProblems::new(problems),
         warnings: ConfigProblems::new(warnings),
         refused: refused.cloned().collect(),
-    })
+    }
 }
 
 /// Contacts the service behind a gateway without sending a message, for as long as a submit may take and at most 30 s: one line for

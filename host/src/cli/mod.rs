@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod import;
 mod installation;
 mod manual;
 mod messages;
@@ -67,6 +68,8 @@ enum Command {
     Routes(routes::Routes),
     /// List the providers that are found, or print what one of them takes.
     Providers(providers::Providers),
+    /// Take over the definitions of another system.
+    Import(import::Import),
     /// Print shell completions.
     #[command(hide = true)]
     Completions {
@@ -130,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Messages(arguments) => messages::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
     };

@@ -23,6 +23,7 @@ mod url;
 mod webhooks;
 
 pub use load::{Draft, LoadError};
+pub use name::is_name;
 pub use places::Places;
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;

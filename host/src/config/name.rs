@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// How to write one, for error messages.
 pub(super) const FORM: &str = "use letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first";
 
-/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`
-pub(super) fn is_name(name: &str) -> bool {
+/// Whether this may be the name of a gateway, route or API key: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+pub fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
         && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())

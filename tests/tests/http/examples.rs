@@ -145,6 +145,7 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
             "SMS_PASSWORD",
             "SMTP_PASSWORD",
             "SIPGATE_PASSWORD",
+            "SMTP_PASSWORD",
             "FIREBASE_API_KEY",
         ];
         let ended = command::run(command.envs(variables.map(|name| (name, "x"))), "");
