@@ -4,8 +4,10 @@ use crate::tree;
 use sha2::{Digest as _, Sha256};
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -78,7 +80,11 @@ SCRIPT = "outbox"
     /// Puts an executable script into the script folder.
     pub fn add_script(&self, name: &str, text: &str) {
         let path = self.path().join("scripts").join(name);
-        fs::write(&path, text).unwrap();
+        // By another process: written by this one, it would be open in whatever this one has just forked, and nobody could run it.
+        let mut tee =
+            Command::new("tee").arg(&path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        tee.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(tee.wait().unwrap().success());
         set_mode(&path, 0o755);
     }
 

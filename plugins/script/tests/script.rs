@@ -8,10 +8,20 @@ use gatepost_provider_api::{
 use gatepost_provider_script::Script;
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+/// By another process: written by this one, the file would be open in whatever this one has just forked for another test, and nobody can
+/// run a file that somebody writes.
+fn write(path: &Path, text: &str) {
+    let mut tee = Command::new("tee").arg(path).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    tee.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(tee.wait().unwrap().success());
+}
 
 struct Place {
     folder: tempfile::TempDir,
@@ -35,7 +45,7 @@ impl Place {
 
     fn script(&self, name: &str, body: &str) -> PathBuf {
         let path = self.scripts().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        write(&path, &format!("#!/bin/sh\n{body}\n"));
         mode(&path, 0o755);
         path
     }
@@ -126,7 +136,7 @@ async fn each_exit_has_its_outcome() {
     ] {
         let path = place.script(name, body);
         if name == "interpreter" {
-            fs::write(&path, "#!/no/such/interpreter\n").unwrap();
+            write(&path, "#!/no/such/interpreter\n");
         }
         let script = place.create(&[("script", name)]).unwrap();
         let error = submit(&script, "1", "hello there").await.unwrap_err();
