@@ -28,14 +28,20 @@ impl Inbox {
         Self { store, clock, metrics, webhooks, runtime: Handle::current() }
     }
 
-    /// Stores what a service said; resolves when it is on disk.
+    /// Stores what a service said; resolves when it is on disk. May be polled on any thread, within any runtime or none.
     ///
     /// # Errors
     /// The store can't take it: the service is to send all of it again.
     ///
     /// # Cancellation
-    /// It may be stored or not.
+    /// What was begun is done: who waits for a change is told of it, whoever has hung up.
     pub async fn take(&self, gateway: &str, events: Vec<ServiceEvent>) -> Result<(), StoreError> {
+        let (inbox, gateway) = (self.clone(), gateway.to_owned());
+        let taken = self.runtime.spawn(async move { inbox.put(&gateway, events).await });
+        taken.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    pub(super) async fn put(&self, gateway: &str, events: Vec<ServiceEvent>) -> Result<(), StoreError> {
         let at = self.clock.now();
         let (mut receipts, mut inbound) = (Vec::with_capacity(events.len()), Vec::new());
         for event in events {
@@ -96,16 +102,8 @@ pub(super) fn moved_on(metrics: &Metrics, id: MessageId, gateway: &str, state: S
 impl Sink for Inbox {
     fn deliver(&self, gateway: &str, event: ServiceEvent) -> BoxFuture<'static, Result<(), NotStored>> {
         let (inbox, gateway) = (self.clone(), gateway.to_owned());
-        async move {
-            let runtime = inbox.runtime.clone();
-            let taken = runtime.spawn(async move { inbox.take(&gateway, vec![event]).await }).await;
-            match taken {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(NotStored(error.to_string())),
-                Err(_) => Err(NotStored("the host stops".into())),
-            }
-        }
-        .boxed()
+        async move { inbox.take(&gateway, vec![event]).await.map_err(|error| NotStored(error.to_string())) }
+            .boxed()
     }
 }
 

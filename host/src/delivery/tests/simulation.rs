@@ -107,7 +107,7 @@ impl Services {
         tokio::select! {
             biased;
             () = life.cancelled() => false,
-            taken = inbox.take(gateway, vec![event]) => taken.is_ok(),
+            taken = inbox.put(gateway, vec![event]) => taken.is_ok(),
         }
     }
 
