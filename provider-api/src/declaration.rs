@@ -431,6 +431,10 @@ fn unknown_key_mend(key: &str, declared: &[Parameter]) -> String {
 
 /// The word among `words` that `word` was probably meant to be, if one is near enough. Case does not count.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No name is that long, and comparing takes time.
+    if word.len() > 128 {
+        return None;
+    }
     let word = word.to_lowercase();
     words
         .into_iter()

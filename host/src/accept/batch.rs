@@ -1,6 +1,6 @@
 //! Many messages in one request.
 
-use super::FieldError;
+use super::{FieldError, fields::pointer};
 use serde_json::Value;
 
 /// Messages in one request.
@@ -13,8 +13,7 @@ pub(super) fn messages(body: &Value) -> Result<&[Value], Vec<FieldError>> {
         return Err(error("", "must be a JSON object with the member `messages`".into()));
     };
     if let Some(name) = members.keys().find(|name| *name != "messages") {
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        return Err(error(&pointer, "unknown member; a batch has `messages` alone".into()));
+        return Err(error(&pointer(name), "unknown member; a batch has `messages` alone".into()));
     }
     match members.get("messages") {
         None => Err(error("/messages", "is missing: it is the list of messages".into())),

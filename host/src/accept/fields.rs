@@ -8,7 +8,7 @@ use crate::{
 };
 use gatepost_provider_api::declaration::nearest;
 use serde_json::{Map, Value};
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 /// Longest recipient: registration tokens of devices have a few hundred characters and no stated bound.
 const LONGEST_TO: usize = 4096;
@@ -18,6 +18,12 @@ const LONGEST_SHORT: usize = 256;
 
 /// The least and the most that a message's own `valid_for` may be.
 const VALID_FOR: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 86_400));
+
+/// Errors that are named in one answer: who sends more of them learns nothing from the rest.
+pub(super) const MOST_ERRORS: usize = 100;
+
+/// Longest name that an answer repeats, in characters.
+const LONGEST_SHOWN: usize = 64;
 
 /// All members that a message may have.
 const MEMBERS: [&str; 12] = [
@@ -80,7 +86,8 @@ impl<'a> Fields<'a> {
             return Err(vec![FieldError { pointer: String::new(), detail }]);
         };
         let mut fields = Self { members, errors: Vec::new(), forbidden: None };
-        for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
+        let unknown = members.keys().filter(|name| !MEMBERS.contains(&name.as_str()));
+        for name in unknown.take(MOST_ERRORS) {
             let mend = match nearest(name, MEMBERS) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("a message has {}", MEMBERS.join(", ")),
@@ -103,9 +110,7 @@ impl<'a> Fields<'a> {
     }
 
     fn error(&mut self, name: &str, detail: impl Into<String>) {
-        // RFC 6901: in a pointer `~` and `/` are written so.
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        self.errors.push(FieldError { pointer, detail: detail.into() });
+        self.errors.push(FieldError { pointer: pointer(name), detail: detail.into() });
     }
 
     /// A string; `null` counts as absent.
@@ -190,7 +195,7 @@ impl<'a> Fields<'a> {
             (false, true) => {
                 let name = self.string("route", "")?;
                 if !reach.route(name) {
-                    self.forbidden = Some(format!("it may not use the route {name:?}"));
+                    self.forbidden = Some(format!("it may not use the route {:?}", shown(name)));
                     return None;
                 }
                 let found = routes.named(name).map(Way::Along);
@@ -216,7 +221,7 @@ impl<'a> Fields<'a> {
             (true, false) => {
                 let name = self.string("gateway", "")?;
                 if !reach.gateway(name) {
-                    self.forbidden = Some(format!("it may not use the gateway {name:?}"));
+                    self.forbidden = Some(format!("it may not use the gateway {:?}", shown(name)));
                     return None;
                 }
                 if delivery.gateway(name).is_some() {
@@ -294,6 +299,20 @@ impl<'a> Fields<'a> {
             Ok(endpoint) => return Some(endpoint),
         }
         None
+    }
+}
+
+/// The JSON pointer to a member.
+pub(super) fn pointer(name: &str) -> String {
+    // RFC 6901: in a pointer `~` and `/` are written so.
+    format!("/{}", shown(name).replace('~', "~0").replace('/', "~1"))
+}
+
+/// A name as an answer repeats it.
+fn shown(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()).into(),
+        None => name.into(),
     }
 }
 

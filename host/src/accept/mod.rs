@@ -16,10 +16,18 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 pub use fields::FieldError;
-use fields::{Fields, Way};
+use fields::{Fields, MOST_ERRORS, Way};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
@@ -100,6 +108,8 @@ pub struct Acceptor {
     ids: MessageIds,
     routes: Routes,
     max_queued: u64,
+    /// Messages that are being stored.
+    storing: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
     /// The origins that a `callback_url` may have.
     callbacks: BTreeSet<String>,
@@ -122,6 +132,7 @@ impl Acceptor {
             ids: MessageIds::default(),
             routes,
             max_queued,
+            storing: Arc::default(),
             metrics,
             callbacks: BTreeSet::new(),
         }
@@ -221,6 +232,9 @@ impl Acceptor {
                 Ok(draft) => drafts.push(draft),
                 Err(Refusal::Invalid(found)) => {
                     errors.extend(found.into_iter().map(|error| batch::of_message(number, error)));
+                    if errors.len() >= MOST_ERRORS {
+                        break;
+                    }
                 }
                 Err(refusal) => return Err(refusal),
             }
@@ -267,7 +281,9 @@ impl Acceptor {
         once: Option<Once>,
     ) -> Result<Option<Vec<MessageId>>, Refusal> {
         let count = new.len() as u64;
-        if self.store.unfinished().saturating_add(count) > self.max_queued {
+        // Those that wait for the disk are not counted by the store yet.
+        let reserved = Reserved::new(&self.storing, count);
+        if self.store.unfinished().saturating_add(reserved.all) > self.max_queued {
             let reason =
                 format!("with it more than {} messages would wait, as `max_queued` has it", self.max_queued);
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
@@ -281,6 +297,7 @@ impl Acceptor {
         // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered.
         let stored = tokio::spawn(async move {
             let inserted = store.insert(new, once).await?;
+            drop(reserved);
             if inserted == Inserted::Stored {
                 for (gateway, place, deadline) in wakes {
                     delivery.wake(&gateway, place, deadline);
@@ -416,6 +433,27 @@ struct Draft<'r> {
     now: Timestamp,
     send_at: Option<Timestamp>,
     callback: Option<Endpoint>,
+}
+
+/// Room for messages that are being stored; given back when it is dropped.
+struct Reserved {
+    storing: Arc<AtomicU64>,
+    count: u64,
+    /// With those of everybody else.
+    all: u64,
+}
+
+impl Reserved {
+    fn new(storing: &Arc<AtomicU64>, count: u64) -> Self {
+        let all = storing.fetch_add(count, Ordering::AcqRel) + count;
+        Self { storing: Arc::clone(storing), count, all }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.storing.fetch_sub(self.count, Ordering::AcqRel);
+    }
 }
 
 fn gone() -> Refusal {

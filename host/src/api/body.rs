@@ -13,13 +13,21 @@ use std::time::Duration;
 /// How much of a body that is too large is read before it is refused.
 const DRAINED: usize = 8 << 20;
 
+/// From this size on a body is not parsed in passing.
+const LONG: usize = 256 << 10;
+
 /// How long a body may take to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The JSON document that a request brings, of at most `largest` bytes.
 pub(super) async fn json(request: Request, largest: usize) -> Result<Value, Problem> {
     must_be_json(request.headers())?;
-    parse(&bytes(request, largest).await?)
+    let body = bytes(request, largest).await?;
+    if body.len() < LONG {
+        return parse(&body);
+    }
+    // It takes a while, and the threads of the runtime are few.
+    tokio::task::spawn_blocking(move || parse(&body)).await.unwrap_or_else(|_| Err(Problem::stopping()))
 }
 
 /// What a request brings, of at most `largest` bytes.

@@ -2,7 +2,7 @@
 
 use crate::message::{Message, MessageId, Timestamp};
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -20,8 +20,8 @@ struct Tables {
     /// How many gateways have each message in their hands, and since when the last of them does: one that has just recorded its outcome
     /// beside the next, or one that is about to see that the message was moved away from it.
     sending: HashMap<MessageId, (u32, Timestamp)>,
-    /// Not to be submitted, though a gateway may have them in memory.
-    canceled: HashSet<MessageId>,
+    /// Not to be submitted, though a gateway may have them in memory; each with how many cancels of it are under way.
+    canceled: HashMap<MessageId, u32>,
 }
 
 /// A right to be told of a message's end.
@@ -87,7 +87,7 @@ impl Hub {
     /// A submission begins, and ends when the guard is dropped. `None`: the message is being canceled.
     pub(super) fn sending(&self, id: MessageId, since: Timestamp) -> Option<Sending> {
         let mut tables = self.tables();
-        if tables.canceled.contains(&id) {
+        if tables.canceled.contains_key(&id) {
             return None;
         }
         let (gateways, last) = tables.sending.entry(id).or_insert((0, since));
@@ -95,18 +95,23 @@ impl Hub {
         Some(Sending { id, hub: self.clone() })
     }
 
-    /// Keeps the message from being submitted until [`Hub::forget`]. `false`: its submission is going on.
+    /// Keeps the message from being submitted until [`Hub::forget`], once for each. `false`: its submission is going on.
     pub(super) fn cancel(&self, id: MessageId) -> bool {
         let mut tables = self.tables();
         !tables.sending.contains_key(&id) && {
-            tables.canceled.insert(id);
+            *tables.canceled.entry(id).or_default() += 1;
             true
         }
     }
 
     /// The message may be submitted, or no gateway has it in memory any more.
     pub(super) fn forget(&self, id: MessageId) {
-        self.tables().canceled.remove(&id);
+        if let Entry::Occupied(mut cancels) = self.tables().canceled.entry(id) {
+            *cancels.get_mut() -= 1;
+            if *cancels.get() == 0 {
+                cancels.remove();
+            }
+        }
     }
 
     /// Whether somebody waits for the message's end.
@@ -166,6 +171,10 @@ mod tests {
         assert_eq!((hub.sending_since(id), hub.sending_count()), (Some(at(3)), 1));
         drop(next);
         assert_eq!((hub.sending_since(id), hub.sending_count()), (None, 0));
-        assert!(hub.cancel(id) && hub.sending(id, at(4)).is_none());
+        assert!(hub.cancel(id) && hub.cancel(id));
+        hub.forget(id);
+        assert!(hub.sending(id, at(4)).is_none(), "the other cancel is under way still");
+        hub.forget(id);
+        assert!(hub.sending(id, at(5)).is_some());
     }
 }

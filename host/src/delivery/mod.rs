@@ -175,6 +175,7 @@ impl Delivery {
             actors.spawn(Actor::new(gateway.clone(), Arc::clone(mailbox), Arc::clone(&shared)).run());
         }
         actors.spawn(lapse::run(Arc::clone(&shared)));
+        shared.webhooks.begin();
         for (name, count) in depths {
             if shared.gateways.contains_key(name.as_str()) {
                 tracing::info!(gateway = name, messages = count, "messages were queued at the start");
@@ -270,7 +271,7 @@ impl Delivery {
     /// Takes receipts that the service behind a gateway posted; resolves when they are on disk. How many there were.
     ///
     /// # Errors
-    /// Why not: none of them was stored then.
+    /// Why not. The service is to send all of them again: what is stored already does no harm.
     pub async fn receipts(&self, gateway: &str, request: ReceiptRequest) -> Result<usize, ReceiptRefusal> {
         let gateway = self.gateway(gateway).ok_or(ReceiptRefusal::NoSuchGateway)?;
         if !gateway.handle.parses_receipts() {

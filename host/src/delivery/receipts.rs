@@ -11,6 +11,9 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{fmt, sync::Arc};
 use tokio::runtime::Handle;
 
+/// Receipts in one transaction.
+const PIECE: usize = 500;
+
 /// Takes the events of all gateways. Exists before the gateways do, whose providers may have something to say from their start on.
 #[derive(Clone)]
 pub struct Inbox {
@@ -55,15 +58,15 @@ impl Inbox {
                 }
             }
         }
+        // In pieces: a large one would keep accepts waiting for the disk. What is sent again changes nothing.
+        for receipts in receipts.chunks(PIECE) {
+            let received = self.store.receive(receipts.to_vec()).await?;
+            for (receipt, received) in receipts.iter().zip(received) {
+                self.tell(receipt, &received);
+            }
+        }
         for inbound in inbound {
             self.webhooks.inbound(inbound).await?;
-        }
-        if receipts.is_empty() {
-            return Ok(());
-        }
-        let received = self.store.receive(receipts.clone()).await?;
-        for (receipt, received) in receipts.iter().zip(received) {
-            self.tell(receipt, &received);
         }
         Ok(())
     }

@@ -97,6 +97,7 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     receipts::a_receipt_is_the_last_word(&fresh()).await;
     receipts::all_parts_decide(&fresh()).await;
     receipts::a_receipt_may_come_before_the_outcome(&fresh()).await;
+    receipts::what_was_said_before_another_submission_counts(&fresh()).await;
     receipts::unmatched_receipts_are_kept_and_listed(&fresh()).await;
     receipts::what_went_out_before_does_not_decide(&fresh()).await;
     receipts::an_id_that_is_given_twice_is_the_last_ones(&fresh()).await;

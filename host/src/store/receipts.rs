@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 pub enum Received {
     /// It belongs to this message.
     Matched(Matched),
-    /// No message has this id at this gateway, or none yet: it is kept, and matched if a submission that began before it came turns out
-    /// to have got this id.
+    /// No message has this id at this gateway, or none yet: it is kept, and matched if a message that was accepted before it came turns
+    /// out to have got this id.
     Unmatched,
 }
 

@@ -88,3 +88,20 @@ async fn a_batch_may_be_larger_than_a_message() {
     let (status, ..) = host.call(batch(&json!({ "messages": vec![long; 10] }))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_names_a_bounded_number_of_mistakes_and_no_endless_name() {
+    let host = Host::new(10, Vec::new()).await;
+    let mut wrong = serde_json::Map::new();
+    for number in 0..5000 {
+        wrong.insert(format!("unknown-{number}"), json!(1));
+    }
+    let (status, _, body) = host.call(batch(&json!({ "messages": vec![Value::Object(wrong); 20] }))).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!((100..=200).contains(&body["errors"].as_array().unwrap().len()));
+    let long =
+        json!({ "messages": [{ "to": "+49", "text": "x", "gateway": "quick", "y".repeat(500_000): 1 }] });
+    let (status, _, body) = host.call(batch(&long)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(body.to_string().len() < 2000, "{body}");
+}

@@ -79,12 +79,14 @@ pub struct Webhooks {
 
 #[derive(Default)]
 struct Workers {
+    /// Whether anything is sent yet.
+    begun: bool,
     wake: HashMap<String, Arc<Notify>>,
     tasks: JoinSet<()>,
 }
 
 impl Webhooks {
-    /// Starts with what is left to be told. Needs a tokio runtime.
+    /// Ready to begin. Until then what is to be told waits.
     ///
     /// # Errors
     /// No client can be built.
@@ -117,12 +119,17 @@ impl Webhooks {
         metrics: Arc<Metrics>,
         jitter: Jitter,
     ) -> Arc<Self> {
-        let waiting = store.webhooks_waiting();
         let deadline = watch::Sender::new(None);
         let shared = Arc::new(Shared { store, clock, jitter, metrics, post, origins, deadline });
-        let webhooks = Arc::new(Self { shared, inbound, workers: Mutex::default() });
-        for (origin, count) in waiting {
-            if webhooks.shared.may_send(&origin) {
+        Arc::new(Self { shared, inbound, workers: Mutex::default() })
+    }
+
+    /// Begins with what is left to be told, once the host is sure to run: a start that fails must not tell what it can't put down as told.
+    /// Needs a tokio runtime.
+    pub fn begin(&self) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).begun = true;
+        for (origin, count) in self.shared.store.webhooks_waiting() {
+            if self.shared.may_send(&origin) {
                 tracing::info!(origin, webhooks = count, "webhooks were waiting at the start");
             } else {
                 tracing::warn!(
@@ -131,9 +138,8 @@ impl Webhooks {
                     "webhooks wait for an origin that is not allowed any more; they are dropped when they are a day old, unless it is allowed again"
                 );
             }
-            webhooks.wake_origin(&origin);
+            self.wake_origin(&origin);
         }
-        webhooks
     }
 
     /// Something was written for this address: its origin's task looks.
@@ -148,6 +154,9 @@ impl Webhooks {
             return;
         }
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !workers.begun {
+            return;
+        }
         match workers.wake.get(origin) {
             Some(wake) => wake.notify_one(),
             None => {

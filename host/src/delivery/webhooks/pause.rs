@@ -13,10 +13,12 @@ const FAILURES: u32 = 5;
 const FIRST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(30);
 
-/// Flowing: webhooks go out. Paused: they don't. Trying: one does.
+/// Flowing: webhooks go out. Careful: one after the other, since the receiver refuses them, perhaps at one of its addresses alone. Paused:
+/// none goes out. Trying: one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pause {
     Flowing { failures: u32 },
+    Careful,
     Paused { until: Instant, span: Duration },
     Trying { span: Duration },
 }
@@ -58,12 +60,23 @@ impl Pause {
         was_paused
     }
 
+    /// It answered that something is wrong with it. Whether webhooks go out one after the other from now on.
+    pub(super) fn refused(&mut self) -> bool {
+        let before = *self;
+        *self = match before {
+            Self::Flowing { failures } if failures + 1 < FAILURES => Self::Flowing { failures: failures + 1 },
+            Self::Flowing { .. } | Self::Careful | Self::Trying { .. } => Self::Careful,
+            paused @ Self::Paused { .. } => paused,
+        };
+        matches!((before, *self), (Self::Flowing { .. }, Self::Careful))
+    }
+
     /// It did not. Whether it is left alone from now on.
     pub(super) fn failed(&mut self, now: Instant) -> bool {
         let before = *self;
         *self = match before {
             Self::Flowing { failures } if failures + 1 < FAILURES => Self::Flowing { failures: failures + 1 },
-            Self::Flowing { .. } => Self::Paused { until: now + FIRST, span: FIRST },
+            Self::Flowing { .. } | Self::Careful => Self::Paused { until: now + FIRST, span: FIRST },
             Self::Trying { span } => {
                 let span = (span * 2).min(MOST);
                 Self::Paused { until: now + span, span }
@@ -71,7 +84,7 @@ impl Pause {
             // One that was under way when it began.
             paused @ Self::Paused { .. } => paused,
         };
-        matches!((before, *self), (Self::Flowing { .. }, Self::Paused { .. }))
+        matches!((before, *self), (Self::Flowing { .. } | Self::Careful, Self::Paused { .. }))
     }
 }
 
@@ -97,6 +110,22 @@ mod tests {
         assert_eq!(pause.room(0, now), Room::Later(now + FIRST));
         assert!(pause.answered());
         assert_eq!(pause.room(0, now), Room::Free);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_refuses_gets_one_after_the_other_without_a_pause() {
+        let now = Instant::now();
+        let mut pause = Pause::default();
+        for _ in 0..4 {
+            assert!(!pause.refused());
+        }
+        assert!(pause.refused());
+        assert_eq!((pause.room(0, now), pause.room(1, now)), (Room::Free, Room::Full));
+        assert!(!pause.refused());
+        assert!(pause.failed(now), "no answer at all is another matter");
+        assert_eq!(pause.room(0, now + FIRST), Room::Free);
+        pause.refused();
+        assert_eq!((pause, pause.answered()), (Pause::Careful, true));
     }
 
     #[tokio::test(start_paused = true)]

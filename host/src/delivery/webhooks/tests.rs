@@ -80,6 +80,7 @@ impl World {
             counting,
             Box::new(|most| most),
         );
+        webhooks.begin();
         Self { store, webhooks, clock, metrics, got }
     }
 

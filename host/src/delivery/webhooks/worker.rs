@@ -109,6 +109,8 @@ impl Worker {
     /// Sends what there is room for. When to look again, if nothing happens before.
     async fn fill(&mut self) -> Option<Instant> {
         loop {
+            // A time to ask again that has passed would be waited for without end.
+            self.may_ask();
             self.drop_old().await;
             if self.shared.deadline.borrow().is_some() {
                 return None;
@@ -241,9 +243,15 @@ impl Worker {
         let Some(answer) = &ended.answer else { return };
         let (origin, id, tries) = (Arc::clone(&self.origin), &ended.id, ended.tries);
         let trouble = answer.is_trouble();
-        if trouble && self.pause.failed(Instant::now()) {
+        if let Answer::Silent(_) = answer {
+            if self.pause.failed(Instant::now()) {
+                let waiting = self.waiting();
+                tracing::warn!(origin = &*origin, reason = %answer, waiting, "a receiver does not answer; it is left alone for a while, and tried again");
+                return;
+            }
+        } else if trouble && self.pause.refused() {
             let waiting = self.waiting();
-            tracing::warn!(origin = &*origin, reason = %answer, waiting, "a receiver takes no webhooks; it is left alone for a while, and tried again");
+            tracing::warn!(origin = &*origin, reason = %answer, waiting, "a receiver refuses webhooks; it gets one after the other");
             return;
         }
         if !trouble && self.pause.answered() {

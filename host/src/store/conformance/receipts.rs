@@ -91,8 +91,11 @@ pub(super) async fn all_parts_decide(store: &dyn Store) {
 pub(super) async fn a_receipt_may_come_before_the_outcome(store: &dyn Store) {
     let new = new_message("one", "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
-    // Of a part that had this id long ago: it came before this submission began.
-    let old = Receipt { at: NOON, ..receipt("one", "a", ReceiptStatus::Undelivered) };
+    // Of a part that had this id long ago: it came before this message did.
+    let old = Receipt {
+        at: Timestamp::from_millis(NOON.as_millis() - 1),
+        ..receipt("one", "a", ReceiptStatus::Undelivered)
+    };
     let early =
         Receipt { at: NOON.plus(Duration::from_millis(6)), ..receipt("one", "a", ReceiptStatus::Delivered) };
     let elsewhere = receipt("two", "a", ReceiptStatus::Undelivered);
@@ -108,6 +111,28 @@ pub(super) async fn a_receipt_may_come_before_the_outcome(store: &dyn Store) {
     let left = store.unmatched(None, None, 10).await.unwrap();
     let left = left.into_iter().map(|unmatched| unmatched.receipt).collect::<Vec<_>>();
     assert_eq!(left, [elsewhere, old]);
+}
+
+/// A service that knows the message, and gives it the same id again, says nothing more of it: before the host died it was said, or after
+/// the first submission was recorded.
+pub(super) async fn what_was_said_before_another_submission_counts(store: &dyn Store) {
+    let new = new_message("one", "hello");
+    store.insert(vec![new.clone()], None).await.unwrap();
+    // Between acceptance and the submission that is recorded.
+    let said =
+        Receipt { at: NOON.plus(Duration::from_millis(2)), ..receipt("one", "a", ReceiptStatus::Delivered) };
+    assert_eq!(say(store, &said).await, Received::Unmatched);
+    let recorded = store.record(vec![in_parts(&new, &["a"])]).await.unwrap();
+    assert_eq!(recorded, [Recorded { taken: true, receipts: 1, moved: Some(State::Delivered) }]);
+
+    let new = new_message("one", "hello");
+    store.insert(vec![new.clone()], None).await.unwrap();
+    let mut partly = goes_on(&new, OutcomeKind::Unavailable, "one", State::Queued, NOON);
+    partly.attempt.as_mut().unwrap().outcome.provider_ids = vec!["b".into()];
+    assert_eq!(store.record(vec![partly]).await.unwrap(), [TAKEN]);
+    assert_eq!(say(store, &receipt("one", "b", ReceiptStatus::Delivered)).await, matched(&new, None));
+    let recorded = store.record(vec![in_parts(&new, &["b"])]).await.unwrap();
+    assert_eq!(recorded, [Recorded { taken: true, receipts: 0, moved: Some(State::Delivered) }]);
 }
 
 pub(super) async fn unmatched_receipts_are_kept_and_listed(store: &dyn Store) {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -23,24 +23,27 @@ pub(super) const READERS: usize = 4;
 /// A pool of connections for reading, opened as they are needed and kept.
 pub(super) struct Readers {
     path: PathBuf,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    at_once: usize,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// For so many reads at once.
     pub(super) fn new(path: PathBuf, at_once: usize) -> Self {
-        Self { path, turns: Semaphore::new(at_once), idle: Mutex::default() }
+        Self { path, turns: Arc::new(Semaphore::new(at_once)), at_once, idle: Mutex::default() }
     }
 
     /// Runs `query` on a thread that may block.
     pub(super) async fn read<T: Send + 'static>(
-        self: std::sync::Arc<Self>,
+        self: Arc<Self>,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
-        let readers = std::sync::Arc::clone(&self);
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let readers = Arc::clone(&self);
         let read = tokio::task::spawn_blocking(move || {
+            // The query goes on when whoever asked has hung up, and takes its turn as long as it does.
+            let _turn = turn;
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match idle {
                 Some(connection) => connection,
@@ -48,9 +51,11 @@ impl Readers {
             };
             let result = query(&connection);
             // One that failed may be broken: the next read opens another.
-            if result.is_ok() {
-                readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if result.is_ok() && idle.len() < readers.at_once {
+                idle.push(connection);
             }
+            drop(idle);
             result
         });
         match read.await {

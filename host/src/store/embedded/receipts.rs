@@ -2,7 +2,7 @@
 
 use super::{EmbeddedStore, insert::event, reads::word, webhooks, writer::Request};
 use crate::{
-    message::{Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp},
+    message::{Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, delivery_state},
     store::{Matched, Receipts, Received, Recorded, StoreError, Unmatched},
 };
 use futures_util::future::BoxFuture;
@@ -35,7 +35,10 @@ pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::R
         .optional()?;
     match found {
         Some(id) => {
-            let (moved, callback_url) = apply(connection, &id, receipt)?;
+            let (moved, callback_url) = match put(connection, &id, receipt)? {
+                true => move_on(connection, &id, &receipt.gateway)?,
+                false => (None, None),
+            };
             Ok(Received::Matched(Matched { id: MessageId::from_bytes(id), moved, callback_url }))
         }
         None => {
@@ -65,41 +68,38 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
                 "INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute(params![attempt.gateway, provider_id, id, attempt.started_at.as_millis()])?;
-    }
-    for provider_id in &attempt.outcome.provider_ids {
-        for (number, receipt) in early(connection, attempt, provider_id)? {
-            let (moved, _) = apply(connection, id, &receipt)?;
-            recorded.moved = recorded.moved.or(moved);
+        for (number, receipt) in early(connection, id, &attempt.gateway, provider_id)? {
+            put(connection, id, &receipt)?;
             recorded.receipts += 1;
             connection.prepare_cached("DELETE FROM receipt WHERE seq = ?1")?.execute([number])?;
         }
     }
+    // Also where an earlier submission got the same ids, and something was said of them then.
+    if !attempt.outcome.provider_ids.is_empty() {
+        (recorded.moved, _) = move_on(connection, id, &attempt.gateway)?;
+    }
     Ok(recorded)
 }
 
-/// A receipt can't have come before the submission began: older ones were for somebody else's part of this id.
+/// A receipt can't have come before the message did: older ones were for somebody else's part of this id.
 fn early(
     connection: &Connection,
-    attempt: &Attempt,
+    id: &[u8; 16],
+    gateway: &str,
     provider_id: &str,
 ) -> rusqlite::Result<Vec<(i64, Receipt)>> {
     connection
         .prepare_cached(
             "SELECT seq, gateway, provider_id, status, code, detail, at FROM receipt
-             WHERE gateway = ?1 AND provider_id = ?2 AND at >= ?3 ORDER BY seq",
+             WHERE gateway = ?1 AND provider_id = ?2 AND at >= (SELECT created_at FROM message WHERE id = ?3)
+             ORDER BY seq",
         )?
-        .query_map(params![attempt.gateway, provider_id, attempt.started_at.as_millis()], |row| {
-            Ok((row.get(0)?, read_receipt(row)?))
-        })?
+        .query_map(params![gateway, provider_id, id], |row| Ok((row.get(0)?, read_receipt(row)?)))?
         .collect()
 }
 
-/// The receipt's word on this message's part; the state that the message goes to by it, and where that is told.
-fn apply(
-    connection: &Connection,
-    id: &[u8; 16],
-    receipt: &Receipt,
-) -> rusqlite::Result<(Option<State>, Option<String>)> {
+/// The receipt's word on this message's part, unless there is one for good; whether it is one for good.
+fn put(connection: &Connection, id: &[u8; 16], receipt: &Receipt) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7
@@ -114,10 +114,16 @@ fn apply(
             receipt.detail,
             receipt.at.as_millis()
         ])?;
-    if changed == 0 || receipt.status == ReceiptStatus::Pending {
-        return Ok((None, None));
-    }
-    let (state, gateway, provider_ids, updated_at, callback_url) = connection
+    Ok(changed > 0 && receipt.status != ReceiptStatus::Pending)
+}
+
+/// Moves a message that is `sent` through this gateway to where the words on its parts take it; and where that is told.
+fn move_on(
+    connection: &Connection,
+    id: &[u8; 16],
+    gateway: &str,
+) -> rusqlite::Result<(Option<State>, Option<String>)> {
+    let (state, through, provider_ids, updated_at, callback_url) = connection
         .prepare_cached(
             "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url
              FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
@@ -132,16 +138,15 @@ fn apply(
             ))
         })?;
     // What went out of a message that was not accepted then does not decide.
-    if state != State::Sent || gateway != receipt.gateway {
+    if state != State::Sent || through != gateway {
         return Ok((None, None));
     }
-    let statuses = of_parts(connection, id, &gateway, &provider_ids)?;
-    let Some(next) =
-        crate::message::delivery_state(statuses.iter().map(|part| part.as_ref().map(|part| part.status)))
-    else {
+    let parts = of_parts(connection, id, gateway, &provider_ids)?;
+    let Some(next) = delivery_state(parts.iter().map(|part| part.as_ref().map(|part| part.status))) else {
         return Ok((None, None));
     };
-    let at = receipt.at.as_millis().max(updated_at);
+    let said_at = parts.iter().flatten().map(|part| part.at.as_millis()).max();
+    let at = said_at.unwrap_or(updated_at).max(updated_at);
     event(connection, id, at, next)?;
     connection
         .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3 WHERE id = ?1")?

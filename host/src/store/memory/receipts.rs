@@ -25,7 +25,8 @@ impl Kept {
         let found = self.said.parts.get(&key).and_then(|messages| messages.last_key_value());
         match found.map(|(id, _)| *id) {
             Some(id) => {
-                let moved = self.apply(id, receipt);
+                let gateway = receipt.gateway.clone();
+                let moved = if self.put(id, receipt) { self.move_on(id, &gateway) } else { None };
                 let message = self.messages.get(&id).map(|entry| &entry.message);
                 let callback_url = moved.and_then(|_| message?.callback_url.clone());
                 Received::Matched(Matched { id, moved, callback_url })
@@ -41,44 +42,53 @@ impl Kept {
     /// What a submission got from the service, and what the service said of it before that was known.
     pub(super) fn parts(&mut self, id: MessageId, attempt: &Attempt) -> Recorded {
         let mut recorded = Recorded { taken: true, ..Recorded::default() };
+        let created_at = self.messages.get(&id).map(|entry| entry.message.created_at);
         for provider_id in &attempt.outcome.provider_ids {
             let key = (attempt.gateway.clone(), provider_id.clone());
             self.said.parts.entry(key).or_default().entry(id).or_default();
-        }
-        for provider_id in &attempt.outcome.provider_ids {
+            // Older ones were for somebody else's part of this id.
             let is_early = |receipt: &Receipt| {
                 receipt.gateway == attempt.gateway
                     && receipt.provider_id == *provider_id
-                    && receipt.at >= attempt.started_at
+                    && created_at.is_some_and(|created_at| receipt.at >= created_at)
             };
             let (early, rest) = std::mem::take(&mut self.said.unmatched)
                 .into_iter()
                 .partition::<VecDeque<_>, _>(|unmatched| is_early(&unmatched.receipt));
             self.said.unmatched = rest;
             for Unmatched { receipt, .. } in early {
-                recorded.moved = recorded.moved.or(self.apply(id, receipt));
+                self.put(id, receipt);
                 recorded.receipts += 1;
             }
         }
+        // Also where an earlier submission got the same ids, and something was said of them then.
+        recorded.moved = self.move_on(id, &attempt.gateway);
         recorded
     }
 
-    /// The receipt's word on this message's part; the state that the message goes to by it.
-    fn apply(&mut self, id: MessageId, receipt: Receipt) -> Option<State> {
+    /// The receipt's word on this message's part, unless there is one for good; whether it is one for good.
+    fn put(&mut self, id: MessageId, receipt: Receipt) -> bool {
         let Receipt { gateway, provider_id, status, code, detail, at } = receipt;
-        let part = self.said.parts.get_mut(&(gateway.clone(), provider_id.clone()))?.get_mut(&id)?;
+        let parts = self.said.parts.get_mut(&(gateway, provider_id.clone()));
+        let Some(part) = parts.and_then(|parts| parts.get_mut(&id)) else { return false };
         if part.as_ref().is_some_and(|part| part.status != ReceiptStatus::Pending) {
-            return None;
+            return false;
         }
         *part = Some(PartReceipt { provider_id, status, code, detail, at });
+        status != ReceiptStatus::Pending
+    }
+
+    /// Moves a message that is `sent` through this gateway to where the words on its parts take it.
+    fn move_on(&mut self, id: MessageId, gateway: &str) -> Option<State> {
         let message = &self.messages.get(&id)?.message;
-        if message.state != State::Sent || message.gateway != gateway || status == ReceiptStatus::Pending {
+        if message.state != State::Sent || message.gateway != gateway {
             return None;
         }
-        let said = self.of_parts(id, &gateway, &message.provider_ids);
-        let next = delivery_state(said.iter().map(|part| part.as_ref().map(|part| part.status)))?;
+        let parts = self.of_parts(id, gateway, &message.provider_ids);
+        let next = delivery_state(parts.iter().map(|part| part.as_ref().map(|part| part.status)))?;
+        let said_at = parts.iter().flatten().map(|part| part.at).max();
         let message = &mut self.messages.get_mut(&id)?.message;
-        let at: Timestamp = at.max(message.updated_at);
+        let at: Timestamp = said_at.unwrap_or(message.updated_at).max(message.updated_at);
         message.change(next, at, None);
         let callback_url = message.callback_url.clone();
         self.webhooks.announce(id, callback_url.as_deref(), next, at);
