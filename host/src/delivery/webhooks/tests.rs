@@ -416,3 +416,51 @@ async fn without_an_address_an_inbound_message_is_dropped_and_counted() {
     let text = String::from_utf8(metrics.render(&[]).unwrap()).unwrap();
     assert!(text.contains("gatepost_inbound_total{gateway=\"smpp\"} 1"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_address_that_refuses_keeps_no_other_of_its_origin_waiting() {
+    let other = "https://app.example/other";
+    let world = World::new(move |outgoing| {
+        let answer = if outgoing.url == other { Answer::Taken } else { refused(502) };
+        async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            answer
+        }
+        .boxed()
+    });
+    world.many_sent(APP, 200).await;
+    seconds(3).await;
+    let id = world.sent(other).await;
+    seconds(10).await;
+    let taken = world.got().into_iter().find(|(_, outgoing)| outgoing.id == format!("msg_{id}_sent"));
+    assert!(taken.is_some(), "{} were tried", world.count());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_before_the_host_is_sure_to_run() {
+    let world = World::new(|_| at_once(Answer::Taken));
+    world.sent(APP).await;
+    world.until_got(1).await;
+    let (got, posts) =
+        (Got::default(), Receivers { got: Got::default(), behaviour: Box::new(|_| at_once(Answer::Taken)) });
+    let posts = Receivers { got: Arc::clone(&got), ..posts };
+    let webhooks = Webhooks::start_with(
+        world.store.clone(),
+        ["https://app.example".to_owned()].into(),
+        None,
+        Some(Box::new(posts)),
+        world.clock,
+        Arc::clone(&world.metrics),
+        Box::new(|most| most),
+    );
+    world.webhooks.drain(Instant::now()).await;
+    let new = NewMessage { callback_url: Some(APP.into()), ..new_message("one", "hello") };
+    world.store.insert(vec![new.clone()], None).await.unwrap();
+    world.store.record(vec![sent(&new)]).await.unwrap();
+    webhooks.wake(Some(APP));
+    seconds(60).await;
+    assert_eq!(got.lock().unwrap().len(), 0);
+    webhooks.begin();
+    world.until_nothing_waits().await;
+    assert_eq!(got.lock().unwrap().len(), 1);
+}
