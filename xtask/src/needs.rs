@@ -1,5 +1,5 @@
 //! What the tests need of the machine: looked for first, one line each; what Debian has is installed where that can be done. Python's
-//! packages go into an environment of their own below the target folder.
+//! packages and those of Node go into folders of their own below the target folder.
 
 use crate::cargo::Workspace;
 use anyhow::{Context as _, Result, bail};
@@ -49,6 +49,8 @@ const NEEDS: &[Need] = &[
         remedy: Remedy::Debian("postfix"),
     },
     Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
+    Need { program: "node", why: "runs an SMSC", remedy: Remedy::Debian("nodejs") },
+    Need { program: "npm", why: "installs it", remedy: Remedy::Debian("npm") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
 ];
 
@@ -58,7 +60,8 @@ const NEEDS: &[Need] = &[
 /// Names everything that is missing and could not be installed, with its remedy.
 pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
     provide_programs()?;
-    provide_python(workspace)
+    provide_python(workspace)?;
+    provide_node(workspace)
 }
 
 fn provide_programs() -> Result<()> {
@@ -110,6 +113,28 @@ fn provide_python(workspace: &Workspace) -> Result<()> {
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
     run(pip.arg(workspace.root.join("tests/requirements.txt")))?;
+    fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
+}
+
+/// Installs the packages of `tests/package.json` by its lock file, unless they are there. `tests/src/peers/node.rs` looks for them at the
+/// same place.
+fn provide_node(workspace: &Workspace) -> Result<()> {
+    const LOCK: &str = "package-lock.json";
+    let (tests, folder) = (workspace.root.join("tests"), workspace.target.join("peers/node"));
+    let wanted = fs::read(tests.join(LOCK)).with_context(|| format!("cannot read tests/{LOCK}"))?;
+    let installed = folder.join("installed.json");
+    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+        println!("needed: npm's packages of tests/package.json: {}", folder.display());
+        return Ok(());
+    }
+    println!("needed: npm's packages of tests/package.json: installing them into {}", folder.display());
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for file in ["package.json", LOCK] {
+        fs::copy(tests.join(file), folder.join(file)).with_context(|| format!("cannot copy tests/{file}"))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    run(&mut npm)?;
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
 }
 

@@ -27,6 +27,9 @@ const SOAK_LISTED: u64 = 100_000;
 const SOAK_CUTS: u32 = 100;
 /// How many pushes `soak` sends on one access token.
 const SOAK_PUSHES: u32 = 10_000;
+/// How often `soak` cuts the links with an SMSC, and how many random PDUs it has read.
+const SOAK_LINK_CUTS: u32 = 50;
+const SOAK_PDUS: u32 = 1_000_000;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -37,6 +40,8 @@ const SIMULATIONS: &str = "GATEPOST_SIMULATIONS";
 const LISTED: &str = "GATEPOST_LISTED";
 const CUTS: &str = "GATEPOST_CUTS";
 const PUSHES: &str = "GATEPOST_PUSHES";
+const LINK_CUTS: &str = "GATEPOST_LINK_CUTS";
+const PDUS: &str = "GATEPOST_PDUS";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -74,6 +79,14 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     suite.run("backlog", &["--package", "gatepost-tests", "--test", "backlog", "--", "--nocapture"], None)?;
     suite.environment.push((PUSHES, SOAK_PUSHES.to_string().into()));
     suite.run("pushes", &["--package", "gatepost-tests", "--test", "firebase"], Some("many_pushes"))?;
+    suite.environment.push((LINK_CUTS, SOAK_LINK_CUTS.to_string().into()));
+    suite.run(
+        "links",
+        &["--package", "gatepost-tests", "--test", "smpp", "--", "--nocapture"],
+        Some("link_is_cut"),
+    )?;
+    suite.environment.push((PDUS, SOAK_PDUS.to_string().into()));
+    suite.run("random PDUs", &["--package", "gatepost-provider-smpp", "--test", "streams"], None)?;
     suite.close()
 }
 

@@ -10,7 +10,6 @@ mod outcome;
 mod request;
 mod server;
 mod session;
-mod trust;
 
 use client::Client;
 use config::Config;

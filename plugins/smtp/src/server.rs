@@ -1,7 +1,7 @@
 //! `[smtp_servers.NAME]`: where the server is, how it is spoken to, and who the mails are from.
 
-use crate::{outcome::Echoes, request::address, trust};
-use gatepost_provider_api::{Context, Definition, Problem};
+use crate::{outcome::Echoes, request::address};
+use gatepost_provider_api::{Context, Definition, Problem, tls};
 use lettre::message::Mailbox;
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{fmt, sync::Arc, time::Duration};
@@ -114,7 +114,7 @@ impl Server {
         let verify = given.get("verify").and_then(|verify| verify.as_bool()).unwrap_or(true);
         let tls = match (security, server_name) {
             (Security::Plain, _) | (_, Err(_)) => None,
-            (_, Ok(name)) => match trust::client_config(table.text("ca_file"), verify) {
+            (_, Ok(name)) => match tls::client_config(table.text("ca_file"), verify) {
                 Ok(config) => Some((name, Arc::new(config))),
                 Err(unfit) => {
                     problems.push(table.problem("ca_file", unfit.what, unfit.mend));

@@ -49,6 +49,8 @@ mod provider;
 pub mod regexp;
 mod runtime;
 pub mod template;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod wire;
 
 pub use context::{Context, DeliverError};

@@ -4,11 +4,13 @@ pub mod certificates;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
+pub mod node;
 pub mod postfix;
 pub mod process;
 pub mod python;
 pub mod proxy;
 pub mod service;
+pub mod smsc;
 pub mod smtp;
 pub mod webhook_receiver;
 

@@ -143,6 +143,7 @@ fn every_example_is_checked_and_a_key_too_much_is_found() {
             "GTX_PASSWORD",
             "TWILIO_AUTH_TOKEN",
             "SMS_PASSWORD",
+            "SMPP_PASSWORD",
             "SMTP_PASSWORD",
             "SIPGATE_PASSWORD",
             "SMTP_PASSWORD",

@@ -441,9 +441,8 @@ async fn nothing_is_told_before_the_host_is_sure_to_run() {
     let world = World::new(|_| at_once(Answer::Taken));
     world.sent(APP).await;
     world.until_got(1).await;
-    let (got, posts) =
-        (Got::default(), Receivers { got: Got::default(), behaviour: Box::new(|_| at_once(Answer::Taken)) });
-    let posts = Receivers { got: Arc::clone(&got), ..posts };
+    let got = Got::default();
+    let posts = Receivers { got: Arc::clone(&got), behaviour: Box::new(|_| at_once(Answer::Taken)) };
     let webhooks = Webhooks::start_with(
         world.store.clone(),
         ["https://app.example".to_owned()].into(),

@@ -1,4 +1,4 @@
-//! Whose certificates count.
+//! TLS for providers that speak it themselves: whose certificates count.
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -11,13 +11,18 @@ use std::{fs, sync::Arc};
 
 /// Why no certificate can be judged.
 #[derive(Debug)]
-pub(crate) struct Unfit {
-    pub(crate) what: String,
-    pub(crate) mend: &'static str,
+pub struct Unfit {
+    /// What is wrong, said of the key that names the CA.
+    pub what: String,
+    /// How to mend it.
+    pub mend: &'static str,
 }
 
 /// The system's CAs; with `ca_file` its own and no other; without `verify` everybody's.
-pub(crate) fn client_config(ca_file: Option<&str>, verify: bool) -> Result<ClientConfig, Unfit> {
+///
+/// # Errors
+/// The CAs can't be read, or there are none.
+pub fn client_config(ca_file: Option<&str>, verify: bool) -> Result<ClientConfig, Unfit> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let no_roots = |error: Error| Unfit {
         what: format!("is missing, and the system's root certificates can't be used: {error}"),

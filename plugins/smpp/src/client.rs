@@ -1,0 +1,222 @@
+//! The binds of a gateway: made at the start, kept, made again when they are lost.
+
+use crate::{
+    config::{Bind, Config},
+    inbound::Inbox,
+    link::{Link, dial},
+    outcome::{self, PartEnd},
+    queue::{Job, Queue},
+    request,
+    session::{self, Over},
+};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use gatepost_provider_api::{
+    Accepted, Context, Message, SubmitError,
+    tokio::{
+        select,
+        sync::watch,
+        time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    },
+    tracing,
+};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+use tokio_rustls::TlsConnector;
+
+/// The first pause before a bind is tried again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A bind that lasted so long was a good one: the pauses begin anew.
+const LASTED: Duration = Duration::from_secs(5);
+
+/// What all binds share.
+pub(crate) struct Client {
+    pub(crate) config: Config,
+    pub(crate) queue: Queue,
+    pub(crate) inbox: Inbox,
+    pub(crate) context: Context,
+    reference: AtomicU16,
+    /// How many binds there are.
+    pub(crate) running: watch::Sender<usize>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(config: Config, context: Context) -> Self {
+        let queue = Queue::new(config.tps);
+        let reference = AtomicU16::new(fastrand::u16(..));
+        Self {
+            config,
+            queue,
+            inbox: Inbox::new(context.clone()),
+            context,
+            reference,
+            running: watch::Sender::new(0),
+        }
+    }
+
+    /// Makes the binds.
+    pub(crate) fn start(self: &Arc<Self>) {
+        for bind in &self.config.binds {
+            let (client, bind) = (Arc::clone(self), *bind);
+            self.context.spawn(async move { client.keep(bind).await });
+        }
+        let client = Arc::clone(self);
+        self.context.spawn(async move { client.inbox.tend().await });
+    }
+
+    /// How long a submit takes at the most: waiting for its turn, being written, and answered.
+    pub(crate) fn total_timeout(&self) -> Duration {
+        self.config.response_timeout * 3
+    }
+
+    pub(crate) async fn submit(&self, message: &Message) -> Result<Accepted, SubmitError> {
+        let reference = self.reference.fetch_add(1, Ordering::Relaxed);
+        let pdus = request::pdus(&self.config, message, reference)?;
+        let withdrawn = Arc::new(AtomicBool::new(false));
+        let (jobs, ends): (Vec<_>, Vec<_>) = pdus.into_iter().map(|pdu| Job::new(pdu, &withdrawn)).unzip();
+        let mut ends = ends
+            .into_iter()
+            .enumerate()
+            .map(|(part, end)| async move { (part, end.await) })
+            .collect::<FuturesUnordered<_>>();
+        let mut found = vec![PartEnd::Waited; ends.len()];
+        self.queue.push(jobs);
+        let deadline = sleep_until(Instant::now() + self.config.response_timeout);
+        gatepost_provider_api::tokio::pin!(deadline);
+        loop {
+            select! {
+                ended = ends.next() => {
+                    let Some((part, end)) = ended else { break };
+                    // A bind ends each part before it goes.
+                    let end = end.unwrap_or_else(|_| PartEnd::Unanswered("the gateway stopped".into()));
+                    if !matches!(end, PartEnd::Accepted(_)) && !withdrawn.swap(true, Ordering::Relaxed) {
+                        // The other parts alone are worth nothing.
+                        self.queue.sweep();
+                    }
+                    if let Some(place) = found.get_mut(part) {
+                        *place = end;
+                    }
+                }
+                () = &mut deadline, if !withdrawn.load(Ordering::Relaxed) => {
+                    withdrawn.store(true, Ordering::Relaxed);
+                    self.queue.sweep();
+                }
+            }
+        }
+        tracing::debug!(parts = found.len(), "the parts have ended");
+        outcome::of_message(&found)
+    }
+
+    /// Keeps one bind until the gateway stops.
+    async fn keep(&self, bind: Bind) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let began = Instant::now();
+            let over = select! {
+                over = self.bind_and_run(bind) => over,
+                () = self.stopped_while_binding() => return,
+            };
+            match &over {
+                Over::Stopped => return,
+                Over::Failed(error) => {
+                    tracing::warn!(?bind, code = error.code, "no bind: {}", error.detail);
+                    if bind != Bind::Receiver {
+                        self.queue.failed(error);
+                    }
+                }
+                Over::Unbound => tracing::info!(?bind, "the SMSC unbinds"),
+                Over::Lost(why) => tracing::warn!(?bind, "the bind is lost: {why}"),
+            }
+            if began.elapsed() >= LASTED {
+                pause = FIRST_PAUSE;
+            }
+            // At any moment of it, so that many binds don't come back at once.
+            let wait = pause.mul_f64(fastrand::f64());
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            select! {
+                () = sleep(wait) => {}
+                () = self.context.stopped() => return,
+            }
+        }
+    }
+
+    /// Sessions end by themselves once they are told to; what has not bound by then need not.
+    async fn stopped_while_binding(&self) {
+        self.context.stopped().await;
+        sleep(session::LEAVE * 2).await;
+    }
+
+    async fn bind_and_run(&self, bind: Bind) -> Over {
+        let link = match self.bind(bind).await {
+            Ok(link) => link,
+            Err(error) => return Over::Failed(error),
+        };
+        tracing::info!(?bind, "bound");
+        if bind != Bind::Receiver {
+            self.queue.up();
+        }
+        session::run(link, bind, self).await
+    }
+
+    /// Connects and binds.
+    ///
+    /// # Errors
+    /// The outcome of messages that wait for it.
+    async fn bind(&self, bind: Bind) -> Result<Link, SubmitError> {
+        let deadline = Instant::now() + self.config.response_timeout;
+        let lost = |doing: &'static str| {
+            move |error: io::Error| SubmitError::unavailable(format!("{doing}: {error}"))
+        };
+        let late = |doing: &'static str| {
+            let limit = self.config.response_timeout.as_secs_f64();
+            move |_| SubmitError::unavailable(format!("{doing}: not done within {limit} s"))
+        };
+        let tcp = dial(&self.config.host, self.config.port, deadline).await;
+        let tcp = tcp.map_err(lost("connecting to the SMSC"))?;
+        // An answer must not wait for the acknowledgement of the one before.
+        tcp.set_nodelay(true).map_err(lost("connecting to the SMSC"))?;
+        let mut link = match &self.config.tls {
+            None => Link::over(Box::new(tcp)),
+            Some((name, config)) => {
+                let tls = TlsConnector::from(Arc::clone(config)).connect(name.clone(), tcp);
+                let tls = timeout_at(deadline, tls).await.map_err(late("TLS with the SMSC"))?;
+                Link::over(Box::new(tls.map_err(lost("TLS with the SMSC"))?))
+            }
+        };
+        let answer = timeout_at(deadline, session::bind(&mut link, bind, &self.config)).await;
+        let status = answer.map_err(late("binding"))?.map_err(lost("binding"))?;
+        if status == 0 { Ok(link) } else { Err(outcome::of_bind(status)) }
+    }
+
+    /// Waits until all binds have taken leave.
+    pub(crate) async fn ended(&self) {
+        let mut running = self.running.subscribe();
+        // Neither can it fail, nor is more to be done once the time is over.
+        drop(timeout(session::LEAVE * 2, running.wait_for(|running| *running == 0)).await);
+    }
+
+    /// Whether the SMSC takes a bind.
+    pub(crate) async fn probe(&self) -> Result<String, SubmitError> {
+        let links = self.queue.links();
+        if links > 0 {
+            return Ok(format!("{links} binds can send"));
+        }
+        let bind = self.config.binds.first().copied().unwrap_or(Bind::Transceiver);
+        let mut link = self.bind(bind).await?;
+        session::leave(&mut link, 2).await;
+        Ok("the SMSC takes the bind".into())
+    }
+}

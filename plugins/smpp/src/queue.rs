@@ -1,0 +1,200 @@
+//! Parts that wait for their turn on any of the binds.
+
+use crate::{outcome::PartEnd, pace::Pace};
+use gatepost_provider_api::{
+    SubmitError,
+    tokio::{
+        sync::{Notify, oneshot},
+        time::Instant,
+    },
+};
+use rusmpp::pdus::SubmitSm;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A part of a message, and who waits for its end. No `Debug`: it holds number and text.
+pub(crate) struct Job {
+    pub(crate) pdu: SubmitSm,
+    end: oneshot::Sender<PartEnd>,
+    withdrawn: Arc<AtomicBool>,
+    /// The SMSC has refused it for now.
+    throttled: Option<u32>,
+}
+
+impl Job {
+    pub(crate) fn new(pdu: SubmitSm, withdrawn: &Arc<AtomicBool>) -> (Self, oneshot::Receiver<PartEnd>) {
+        let (end, ended) = oneshot::channel();
+        (Self { pdu, end, withdrawn: Arc::clone(withdrawn), throttled: None }, ended)
+    }
+
+    pub(crate) fn ended(self, end: PartEnd) {
+        // Nobody may wait any more.
+        drop(self.end.send(end));
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Relaxed) || self.end.is_closed()
+    }
+
+    /// It did not get its turn.
+    fn gave_up(self) {
+        let end = self.throttled.map_or(PartEnd::Waited, PartEnd::Refused);
+        self.ended(end);
+    }
+}
+
+/// What a bind that has room gets.
+pub(crate) enum Turn {
+    Of(Box<Job>),
+    NotBefore(Instant),
+    Nobody,
+}
+
+/// How the binds are.
+#[derive(Clone, Debug)]
+enum Links {
+    /// So many can send, or the first try is not over.
+    Up(usize),
+    Starting,
+    /// The last try failed.
+    Down(SubmitError),
+}
+
+struct State {
+    waiting: VecDeque<Job>,
+    pace: Pace,
+    links: Links,
+}
+
+/// Shared by the submits and the binds. Bounded by the submits, of which the host has `max_in_flight` at once.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Something waits.
+    pub(crate) wake: Notify,
+}
+
+impl Queue {
+    pub(crate) fn new(tps: Option<f64>) -> Self {
+        let pace = Pace::new(tps, Instant::now());
+        let state = State { waiting: VecDeque::new(), pace, links: Links::Starting };
+        Self { state: Mutex::new(state), wake: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a message's parts.
+    pub(crate) fn push(&self, jobs: Vec<Job>) {
+        let mut state = self.state();
+        if let Links::Down(error) = &state.links {
+            let error = error.clone();
+            drop(state);
+            jobs.into_iter().for_each(|job| job.ended(PartEnd::NoLink(error.clone())));
+            return;
+        }
+        for job in jobs {
+            state.waiting.push_back(job);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Back to where it came from: it was not written, or is to be sent again.
+    pub(crate) fn put_back(&self, job: Job) {
+        if job.is_withdrawn() {
+            job.gave_up();
+            return;
+        }
+        let mut state = self.state();
+        if let Links::Down(error) = &state.links {
+            let end = PartEnd::NoLink(error.clone());
+            drop(state);
+            job.ended(end);
+            return;
+        }
+        state.waiting.push_front(job);
+        self.wake.notify_one();
+    }
+
+    /// The SMSC has had enough: everything goes more slowly, and this part again.
+    pub(crate) fn throttled(&self, mut job: Job, status: u32) {
+        self.state().pace.complain(Instant::now());
+        job.throttled = Some(status);
+        self.put_back(job);
+    }
+
+    /// The SMSC has taken a part.
+    pub(crate) fn taken(&self) {
+        self.state().pace.taken(Instant::now());
+    }
+
+    /// The next part that still wants to go.
+    pub(crate) fn next(&self) -> Turn {
+        let mut state = self.state();
+        while state.waiting.front().is_some_and(Job::is_withdrawn) {
+            state.waiting.pop_front().into_iter().for_each(Job::gave_up);
+        }
+        if state.waiting.is_empty() {
+            return Turn::Nobody;
+        }
+        if let Err(next) = state.pace.take(Instant::now()) {
+            return Turn::NotBefore(next);
+        }
+        state.waiting.pop_front().map_or(Turn::Nobody, |job| Turn::Of(Box::new(job)))
+    }
+
+    /// What is withdrawn and waits ends now.
+    pub(crate) fn sweep(&self) {
+        let mut state = self.state();
+        let (withdrawn, waiting) =
+            std::mem::take(&mut state.waiting).into_iter().partition::<Vec<_>, _>(Job::is_withdrawn);
+        state.waiting = waiting.into();
+        drop(state);
+        withdrawn.into_iter().for_each(Job::gave_up);
+    }
+
+    /// A bind can send.
+    pub(crate) fn up(&self) {
+        let mut state = self.state();
+        state.links = match state.links {
+            Links::Up(count) => Links::Up(count + 1),
+            _ => Links::Up(1),
+        };
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// One that could send is gone. What waits has a little longer to: the next try begins at once.
+    pub(crate) fn lost(&self) {
+        let mut state = self.state();
+        state.links = match state.links {
+            Links::Up(count) if count > 1 => Links::Up(count - 1),
+            _ => Links::Starting,
+        };
+    }
+
+    /// A try to bind failed: where no other bind can send, nothing waits for it.
+    pub(crate) fn failed(&self, error: &SubmitError) {
+        let mut state = self.state();
+        if matches!(state.links, Links::Up(_)) {
+            return;
+        }
+        state.links = Links::Down(error.clone());
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(|job| job.ended(PartEnd::NoLink(error.clone())));
+    }
+
+    /// How many binds can send.
+    pub(crate) fn links(&self) -> usize {
+        match self.state().links {
+            Links::Up(count) => count,
+            _ => 0,
+        }
+    }
+}
