@@ -8,6 +8,7 @@ use gatepost_tests::{
         nginx::Nginx,
         proxy::{self, Proxy},
         service::Service,
+        smsc::Smsc,
         smtp::{PASSWORD, SmtpServer, Speaking, USER},
     },
 };
@@ -27,6 +28,7 @@ struct Peers {
     _folder: TempDir,
     sipgate: Service,
     firebase: Service,
+    smsc: Smsc,
 }
 
 impl Peers {
@@ -44,6 +46,7 @@ impl Peers {
             _folder: folder,
             sipgate: Service::start("xmlrpc_server.py", &[SIPGATE.0, SIPGATE.1]),
             firebase: Service::start("fcm_server.py", &["3600"]),
+            smsc: Smsc::start(),
         }
     }
 
@@ -95,7 +98,7 @@ impl Peers {
                     "time to live": "10", "apikeyios": "ios-key", "httpsproxy": "",
                 })),
                 "short": gateway("SmppSMSProvider", json!({
-                    "SMSC_HOST": "127.0.0.1", "SMSC_PORT": "2775", "SYSTEM_ID": "me", "PASSWORD": "smpp-pass-3321",
+                    "SMSC_HOST": "127.0.0.1", "SMSC_PORT": self.smsc.port.to_string(), "SYSTEM_ID": "me", "PASSWORD": "smpp-pass-3321",
                 })),
                 "own": json!({ "providermodule": "acme.sms.PigeonProvider", "description": null, "options": {}, "headers": {} }),
                 "outbox": gateway("HttpSMSProvider", json!({ "URL": url("never"), "HTTP_METHOD": "GET" })),
@@ -171,7 +174,6 @@ fn assert_reported(site: &Site, peers: &Peers, ended: &Ended) {
         ("broken", "silently ignored there"),
         ("lost mail", "no SMTP server nowhere"),
         ("outside", "no file name"),
-        ("short", "there is no provider \"smpp\""),
         ("own", "acme.sms.PigeonProvider"),
         ("outbox", "gatepost.toml already"),
         ("taken", "--force"),
@@ -284,6 +286,11 @@ fn assert_delivers(site: &Site, peers: &Peers, host: &Host) {
     assert_eq!(call["params"][0]["RemoteUri"], "sip:01701234567@sipgate.de", "{call}");
     assert_eq!(call["params"][0]["Content"], TEXT);
 
+    sent(host, "short", TO);
+    let submits = peers.smsc.submits();
+    assert_eq!(submits.len(), 1, "{submits:?}");
+    assert_eq!(submits[0]["destination_addr"], TO, "{submits:?}");
+
     sent(host, "push", "device-token");
     let push = eventually("the push arrives", || {
         peers.firebase.arrived().into_iter().find(|request| request["kind"] == "push")
@@ -305,6 +312,7 @@ fn everything_arrives(format: &str) {
         "push.toml",
         "script.toml",
         "secure-mail.toml",
+        "short.toml",
         "smtp-servers.toml",
         "taken.toml",
         "voip.toml",
