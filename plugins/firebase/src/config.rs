@@ -32,7 +32,7 @@ pub(crate) fn declaration() -> Declaration {
     .parameter(Parameter::text("projectid").description("The project's id. Without it, that of the config file; another than that is refused."))
     .parameter(enrolment("projectnumber", "The project's number."))
     .parameter(enrolment("apikey", "API key of the Android app."))
-    .parameter(enrolment("apiios", "API key of the iOS app."))
+    .parameter(enrolment("apiios", "API key of the iOS app.").secret())
     .parameter(enrolment("appid", "App id of the Android app."))
     .parameter(enrolment("appidios", "App id of the iOS app."))
     .parameter(enrolment("registration URL", "Where the app goes for the second step of its registration."))
