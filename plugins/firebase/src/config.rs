@@ -49,7 +49,7 @@ pub(crate) fn declaration() -> Declaration {
     .parameter(Parameter::text("ENDPOINT").default(SERVICE).description(
         "Another base address of the service. Access tokens are asked for at the `token_uri` of the config file.",
     ))
-    .parameter(Parameter::seconds("TIMEOUT").default("30").description("Limit for a whole submit, the request for an access token included."))
+    .parameter(Parameter::seconds("TIMEOUT").default("30").description("Limit for a whole submit; half of it for the request for an access token."))
 }
 
 /// What a definition says of requests.
