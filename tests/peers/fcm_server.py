@@ -8,7 +8,7 @@ POST /token/N           the HTTP status N with an error in JSON; 503 with Retry-
 POST /token/slow        503 after a second
 POST /token/page        a web page with status 200
 POST /token/echo        refuses, and repeats all that arrived
-POST /token/late        takes a second, then answers as /token does
+POST /token/late/SECONDS takes so long, then answers as /token does
 
 POST /v1/projects/demo-project/messages:send checks access token and message as FCM does. The registration token says what comes then:
 
@@ -108,9 +108,10 @@ class Handler(BaseHTTPRequestHandler):
     def token(self, body):
         kind = self.path.removeprefix("/token").strip("/")
         form = {name: values[0] for name, values in parse_qs(body).items()}
-        if kind in ("", "late"):
-            if kind:
-                time.sleep(1)
+        late = kind.startswith("late/")
+        if late or not kind:
+            if late:
+                time.sleep(float(kind.removeprefix("late/")))
             try:
                 if form["grant_type"] != GRANT_TYPE:
                     raise jwt.InvalidTokenError("wrong grant_type")

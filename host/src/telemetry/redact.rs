@@ -99,14 +99,22 @@ fn spellings(text: &str) -> Vec<String> {
     let text = text.trim();
     let mut spellings = vec![text.to_owned()];
     if let Ok(json) = serde_json::to_string(text) {
-        let json = json.trim_matches('"').to_owned();
-        // Once more: a JSON answer that is itself a field of a log line.
-        if json != text
-            && let Ok(twice) = serde_json::to_string(&json)
-        {
-            spellings.push(twice.trim_matches('"').to_owned());
+        let json = json.trim_matches('"');
+        for json in [
+            json.to_owned(),
+            ascii(json, |unit| format!("\\u{unit:04x}")),
+            ascii(json, |unit| format!("\\u{unit:04X}")),
+        ] {
+            for json in [json.replace('/', "\\/"), json] {
+                // Once more: a JSON answer that is itself a field of a log line.
+                if json != text
+                    && let Ok(twice) = serde_json::to_string(&json)
+                {
+                    spellings.push(twice.trim_matches('"').to_owned());
+                }
+                spellings.push(json);
+            }
         }
-        spellings.push(json);
     }
     let percent = |space: &str| {
         text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
@@ -126,6 +134,18 @@ fn spellings(text: &str) -> Vec<String> {
     spellings.push(xml.replace('"', "&quot;"));
     spellings.push(xml);
     spellings
+}
+
+/// JSON as those write it who escape all that is not ASCII, in UTF-16.
+fn ascii(json: &str, escape: impl Fn(u16) -> String) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' => escaped.push(character),
+            other => escaped.extend(other.encode_utf16(&mut [0; 2]).iter().map(|unit| escape(*unit))),
+        }
+    }
+    escaped
 }
 
 fn digit_runs(text: &str) -> impl Iterator<Item = &str> {
@@ -187,6 +207,16 @@ mod tests {
     fn secrets_are_found_in_the_forms_that_carry_them() {
         let redactor = Redactor::secrets(&["p\"ss wörd&1".into()]);
         for says in ["p\"ss wörd&1", r#"p\"ss wörd&1"#, "p%22ss%20w%C3%B6rd%261", "p&quot;ss wörd&amp;1"] {
+            assert_eq!(redactor.redact(says), REDACTED, "{says}");
+        }
+        let redactor = Redactor::secrets(&["ä/\u{1f511}/key".into()]);
+        for says in [
+            r"\u00e4\/\ud83d\udd11\/key",
+            r"\u00E4\/\uD83D\uDD11\/key",
+            r"\u00e4/\ud83d\udd11/key",
+            r"\\u00e4\\/\\ud83d\\udd11\\/key",
+            "ä\\/\u{1f511}\\/key",
+        ] {
             assert_eq!(redactor.redact(says), REDACTED, "{says}");
         }
     }

@@ -11,6 +11,8 @@ pub(crate) fn client(definition: &Definition) -> Result<Client, Problem> {
     let timeout = definition.seconds("TIMEOUT").unwrap_or(Duration::from_secs(30));
     let mut builder =
         Client::builder(timeout).user_agent(concat!("Gatepost/", env!("CARGO_PKG_VERSION"))).no_proxy();
+    // Within the half that the request for an access token leaves, so that what was never sent is told from what was.
+    builder = builder.connect_timeout(timeout.mul_f64(0.4));
     if let Some(text) = definition.filled("httpsproxy") {
         builder = builder.proxy(proxy("httpsproxy", text, Proxy::all)?);
     }

@@ -32,7 +32,7 @@ pub(crate) fn declaration() -> Declaration {
     .parameter(Parameter::text("projectid").description("The project's id. Without it, that of the config file; another than that is refused."))
     .parameter(enrolment("projectnumber", "The project's number."))
     .parameter(enrolment("apikey", "API key of the Android app."))
-    .parameter(enrolment("apiios", "API key of the iOS app."))
+    .parameter(enrolment("apiios", "API key of the iOS app.").secret())
     .parameter(enrolment("appid", "App id of the Android app."))
     .parameter(enrolment("appidios", "App id of the iOS app."))
     .parameter(enrolment("registration URL", "Where the app goes for the second step of its registration."))
@@ -49,7 +49,7 @@ pub(crate) fn declaration() -> Declaration {
     .parameter(Parameter::text("ENDPOINT").default(SERVICE).description(
         "Another base address of the service. Access tokens are asked for at the `token_uri` of the config file.",
     ))
-    .parameter(Parameter::seconds("TIMEOUT").default("30").description("Limit for a whole submit, the request for an access token included."))
+    .parameter(Parameter::seconds("TIMEOUT").default("30").description("Limit for a whole submit; half of it for the request for an access token."))
 }
 
 /// What a definition says of requests.

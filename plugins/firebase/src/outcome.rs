@@ -3,7 +3,7 @@
 //! | the service's answer | outcome |
 //! |---|---|
 //! | 200 with a name | accepted; the name is the id |
-//! | 200 with anything else in it | uncertain |
+//! | 200 with anything else in it, any other 2xx | uncertain |
 //! | 400 INVALID_ARGUMENT, 404 UNREGISTERED, any other status that is not below | rejected |
 //! | 401 (once another access token was tried), 403 SENDER_ID_MISMATCH, 407 | misconfigured |
 //! | 429 QUOTA_EXCEEDED | throttled, for as long as Retry-After says, or a minute |
@@ -14,7 +14,7 @@
 //! | the token endpoint's answer | outcome |
 //! |---|---|
 //! | 200 with an access token | the push goes out |
-//! | 408, 5xx; 200 with anything else in it; none, for whatever reason | unavailable: no push was sent |
+//! | 408, 5xx; 200 with anything else in it; any other 2xx; none, for whatever reason | unavailable: no push was sent |
 //! | 429 | throttled |
 //! | any other status (`invalid_grant` and the like) | misconfigured |
 //!
@@ -50,10 +50,12 @@ pub(crate) fn of<'e>(
 ) -> Result<Accepted, SubmitError> {
     let status = answer.status.as_u16();
     let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    if (200..=299).contains(&status)
+        && let Some(broken) = &answer.broken
+    {
+        return Err(broken.within_answer().code(status));
+    }
     if status == 200 {
-        if let Some(broken) = &answer.broken {
-            return Err(broken.within_answer().code(status));
-        }
         return match body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
             Some(name) => {
                 Ok(Accepted::new().code(status).id(name.chars().take(LONGEST_ID).collect::<String>()))
@@ -66,6 +68,10 @@ pub(crate) fn of<'e>(
         Some(message) => hide_echoes(&format!("{status} {}: {message}", code.unwrap_or_default()), echoes),
         None => answer.words(echoes),
     };
+    if (200..=299).contains(&status) {
+        // Whatever it is called: the push may be on its way.
+        return Err(SubmitError::uncertain(words).code(status));
+    }
     let refused = answer.refusal(words);
     let refused = match (refused.verdict, refused.after) {
         (Verdict::Throttled, None) => refused.after(QUOTA_PAUSE),
@@ -97,14 +103,17 @@ fn is_word(code: &str) -> bool {
 }
 
 pub(crate) fn of_token(answer: Result<Answer, Broken>, assertion: &str) -> Result<Grant, SubmitError> {
-    // Nothing of it may be shown: where it can't be read, there may be a token in it all the same.
-    let unreadable = |what: &str| SubmitError::unavailable(format!("no access token: {what}")).code(200);
     let answer = answer.map_err(|broken| not_sent(broken.before_answer()))?;
     let status = answer.status.as_u16();
+    // Nothing of a 2xx may be shown: where it can't be read, there may be a token in it all the same.
+    let unreadable = |what: &str| SubmitError::unavailable(format!("no access token: {what}")).code(status);
     let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-    if status == 200 {
+    if (200..=299).contains(&status) {
         if let Some(broken) = &answer.broken {
             return Err(not_sent(broken.within_answer().code(status)));
+        }
+        if status != 200 {
+            return Err(unreadable(&format!("the token endpoint says {}", answer.status)));
         }
         let access_token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
         let access_token = access_token.ok_or_else(|| unreadable("there is none in the answer"))?;
@@ -205,6 +214,13 @@ mod tests {
         let half = Answer::new(StatusCode::OK, HeaderMap::new(), "{\"access_token\": \"ya29.secret");
         let refused = of_token(Ok(half), "eyJ").err().unwrap();
         assert!(refused.verdict == Verdict::Unavailable && !refused.detail.contains("ya29"), "{refused}");
+        // A token where none should be.
+        for status in [201, 202, 203, 206] {
+            let odd = answer(status, None, &json!({ "access_token": "ya29.secret", "error": "ya29" }));
+            let refused = of_token(Ok(odd), "eyJ").err().unwrap();
+            assert!(refused.verdict == Verdict::Unavailable && !refused.detail.contains("ya29"), "{refused}");
+            assert_eq!(refused.code, Some(status.to_string()));
+        }
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Token {
         })
     }
 
+    /// After a renewal that failed: never past its end.
+    fn put_off(&mut self, now: Instant) {
+        self.renew_at = (now + PAUSE).min(self.expires_at);
+    }
+
     pub(crate) fn authorization(&self) -> HeaderValue {
         self.authorization.clone()
     }
@@ -107,12 +112,13 @@ impl Tokens {
     /// A token that holds.
     ///
     /// # Errors
-    /// There is none by the deadline. Nothing was sent.
+    /// There is none by half of the time to the deadline. Nothing was sent.
     ///
     /// # Cancellation
     /// The next submit asks anew.
     pub(crate) async fn get(&self, client: &Client, deadline: Instant) -> Result<Token, SubmitError> {
         let (now, token) = (Instant::now(), self.state().token.clone());
+        let deadline = half_way(deadline);
         match token {
             Some(token) if now < token.renew_at => return Ok(token),
             Some(token) if now < token.expires_at => return Ok(self.ahead(token, client, deadline).await),
@@ -124,7 +130,7 @@ impl Tokens {
     /// A token after `refused`, which the service does not take.
     ///
     /// # Errors
-    /// There is none by the deadline. The push that was refused was not sent.
+    /// There is none by half of the time to the deadline. The push that was refused was not sent.
     ///
     /// # Cancellation
     /// The next submit asks anew.
@@ -140,7 +146,7 @@ impl Tokens {
                 state.token = None;
             }
         }
-        self.another(Some(refused.number), client, deadline).await
+        self.another(Some(refused.number), client, half_way(deadline)).await
     }
 
     /// Renews a token that holds for a while yet; the old one where somebody else does that already, or where it fails.
@@ -150,9 +156,7 @@ impl Tokens {
         if let Some(token) = self.state().token.clone().filter(|token| token.renew_at > Instant::now()) {
             return token;
         }
-        // The push needs time too.
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        match self.ask(client, Instant::now() + half).await {
+        match self.ask(client, deadline).await {
             Ok(token) => token,
             Err(error) => {
                 tracing::warn!(
@@ -160,7 +164,7 @@ impl Tokens {
                     "the access token was not renewed; the old one is used"
                 );
                 if let Some(token) = self.state().token.as_mut() {
-                    token.renew_at = Instant::now() + PAUSE;
+                    token.put_off(Instant::now());
                 }
                 old
             }
@@ -221,5 +225,31 @@ impl Tokens {
         let limit = deadline.saturating_duration_since(Instant::now());
         let answer = client.send_within(limit, request).await;
         outcome::of_token(answer, &assertion)
+    }
+}
+
+/// The push needs time too.
+fn half_way(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_not_put_off_past_the_end_of_the_token() {
+        let asked = Instant::now();
+        let token = |seconds| {
+            let grant = Grant { access_token: "t".into(), expires_in: Duration::from_secs(seconds) };
+            Token::new(&grant, 1, asked).unwrap()
+        };
+        let (mut short, mut long) = (token(8), token(3600));
+        for token in [&mut short, &mut long] {
+            token.put_off(asked + Duration::from_secs(6));
+        }
+        assert_eq!(short.renew_at, short.expires_at);
+        assert_eq!(long.renew_at, asked + Duration::from_secs(6) + PAUSE);
     }
 }

@@ -42,3 +42,11 @@ async fn a_definition_without_the_config_file_is_refused_in_words_that_users_kno
         "{problems:?}"
     );
 }
+
+#[test]
+fn the_keys_of_both_apps_are_secret() {
+    let declaration = Firebase::declaration();
+    let secret = declaration.parameters.iter().filter(|parameter| parameter.is_secret());
+    let names = secret.map(|parameter| parameter.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names, ["apikey", "apiios"]);
+}

@@ -8,7 +8,7 @@
 //! | StatusCode or faultCode 404 (resources exceeded), 412 (too many requests) | throttled |
 //! | StatusCode or faultCode 400 (method not supported), 503 (payment method failed), 525 (no SMS), -32601 | misconfigured |
 //! | any other StatusCode or faultCode | rejected |
-//! | 200 with anything else in it | uncertain |
+//! | 200 with anything else in it, any other 2xx | uncertain |
 //! | 401, 403, 407 (of a proxy too) | misconfigured |
 //! | 408, 5xx | unavailable |
 //! | 429 | throttled, for as long as Retry-After says |
@@ -53,8 +53,17 @@ pub(crate) fn of_xml_rpc(answer: &Answer, echoes: &Echoes) -> Result<Accepted, S
 pub(crate) fn of_rest(answer: &Answer, echoes: &Echoes) -> Result<Accepted, SubmitError> {
     match (answer.status.as_u16(), &answer.broken) {
         (204, _) => Ok(Accepted::new().code(204)),
-        (status @ 200..=299, Some(broken)) => Err(broken.within_answer().code(status)),
-        _ => Err(answer.refusal(answer.words(echoes.all()))),
+        _ => Err(no_success(answer, echoes)),
+    }
+}
+
+/// What an answer means that is not the success that is documented. Another 2xx may be one all the same.
+fn no_success(answer: &Answer, echoes: &Echoes) -> SubmitError {
+    let words = || answer.words(echoes.all());
+    match (answer.status.as_u16(), &answer.broken) {
+        (status @ 200..=299, Some(broken)) => broken.within_answer().code(status),
+        (status @ 200..=299, None) => SubmitError::uncertain(words()).code(status),
+        _ => answer.refusal(words()),
     }
 }
 
@@ -68,7 +77,7 @@ pub(crate) fn of_probe(answer: &Answer, config: &Config) -> Result<String, Submi
 /// What the method that was called returned.
 fn result(answer: &Answer, echoes: &Echoes) -> Result<Value, SubmitError> {
     if answer.status.as_u16() != 200 {
-        return Err(answer.refusal(answer.words(echoes.all())));
+        return Err(no_success(answer, echoes));
     }
     if let Some(broken) = &answer.broken {
         return Err(broken.within_answer().code(200));

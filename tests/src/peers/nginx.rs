@@ -99,6 +99,11 @@ impl Nginx {
         self.process = None;
     }
 
+    /// Stops it where it stands: its connections stay, and die unannounced.
+    pub fn freeze(&self) {
+        self.process.as_ref().unwrap().freeze();
+    }
+
     /// After a kill, on the same port.
     pub fn start_again(&mut self) {
         let folder = self.folder.path();

@@ -52,6 +52,12 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
+    /// SIGSTOP: its connections stay, and nobody is there behind them.
+    pub fn freeze(&self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::STOP).unwrap();
+    }
+
     /// SIGTERM, for one that has to end others itself; then waits for its end.
     pub fn terminate(mut self) {
         let id = i32::try_from(self.child.id()).unwrap();

@@ -109,3 +109,29 @@ fn nobody_there_is_unavailable() {
         assert!(detail.contains("no connection"), "{detail}");
     }
 }
+
+#[test]
+fn a_dead_service_is_unavailable_however_long_the_token_took() {
+    let service = service();
+    // Takes connections, and never speaks TLS.
+    let dead = Misbehaving::at_once(|connection| connection.hang());
+    let late = |seconds: &str| {
+        let account = account(&service, seconds, |account| {
+            account["token_uri"] = json!(format!("{}/token/late/{seconds}", service.origin()));
+        });
+        with_account(
+            &format!("late-{}", seconds.replace('.', "-")),
+            &account,
+            &format!("https://{}", dead.address),
+            "",
+        )
+    };
+    let site = Site::new(&[late("1"), late("2.8")].concat());
+    let host = Host::start(&site);
+    for (gateway, says) in [("late-1", "no connection"), ("late-2-8", "no access token")] {
+        let (outcome, detail) = outcome_of(&host, gateway);
+        assert_eq!(outcome, "unavailable", "{gateway}: {detail}");
+        assert!(detail.contains(says), "{gateway}: {detail}");
+    }
+    assert_eq!(dead.connections(), 1, "there is no push without a token");
+}

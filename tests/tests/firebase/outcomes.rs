@@ -59,6 +59,8 @@ fn each_answer_of_the_service_has_its_outcome() {
         ("plain:408", "unavailable", "408", "the server says 408"),
         ("plain:502", "unavailable", "502", "the server says 502"),
         ("plain:302", "rejected", "302", "the server says 302"),
+        ("plain:201", "uncertain", "201", "the server says 201"),
+        ("plain:202", "uncertain", "202", "the server says 202"),
         ("nameless", "uncertain", "200", "without the name of a message"),
         ("page", "uncertain", "200", "without the name of a message"),
     ];

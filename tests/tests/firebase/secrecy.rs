@@ -22,7 +22,7 @@ fn nothing_secret_is_said() {
     });
     let proxied = format!("httpsproxy = \"{}\"", proxy.url("http", PROXY_PASSWORD));
     let nowhere = format!("http://127.0.0.1:{}", free_port());
-    let keys = "apikey = \"canary-apikey\"";
+    let keys = "apikey = \"canary-apikey\"\napiios = \"canary-apiios\"";
     let places = [
         ("fine", gateway("fine", &service, keys)),
         ("echo:200", gateway("echo-200", &service, keys)),

@@ -153,7 +153,7 @@ fn another_key_than_the_accounts_is_misconfigured() {
     let service = service();
     let stranger = service.folder().join("stranger.json");
     let audience = account(&service, "audience", |account| {
-        account["token_uri"] = json!(format!("{}/token/late", service.origin()))
+        account["token_uri"] = json!(format!("{}/token/late/1", service.origin()))
     });
     let gateways = [
         with_account("stranger", &stranger, &service.origin(), ""),

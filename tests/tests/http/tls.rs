@@ -8,6 +8,7 @@ use gatepost_tests::{
         nginx::{Nginx, Tls},
     },
 };
+use std::time::{Duration, Instant};
 
 const OK: &str = "location / { return 200 'OK'; }";
 
@@ -104,4 +105,22 @@ fn http2_is_spoken_where_the_server_offers_it() {
         arrived.iter().all(|request| request.text("connection") == arrived[0].text("connection")),
         "{arrived:?}"
     );
+}
+
+#[test]
+fn an_http2_connection_that_died_unannounced_is_found_well_within_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let tls = Tls { server: Some(authority.server("127.0.0.1")), clients: None, http2: true };
+    let peer = Nginx::speaking(&tls, OK);
+    let more = format!("CA_FILE = \"{}\"\nTIMEOUT = 12", authority.certificate().display());
+    let site = Site::new(&gateway("dead", &peer, &more));
+    let host = Host::start(&site);
+    sent(&host, "dead");
+    peer.freeze();
+    let started = Instant::now();
+    let (outcome, _, detail) = refused(&host, "dead", TO, TEXT);
+    assert_eq!(outcome, "uncertain", "{detail}");
+    // A quarter until it is asked, a quarter for its answer.
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}: {detail}", started.elapsed());
 }

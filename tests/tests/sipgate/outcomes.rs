@@ -39,7 +39,7 @@ fn each_answer_has_its_outcome_and_keeps_its_words() {
         ("bare", "", "uncertain", "200", "without a StatusCode"),
         ("endless", "", "uncertain", "200", "no XML-RPC response"),
         // HTTP's own.
-        ("http/201", "", "rejected", "201", "the server says 201"),
+        ("http/201", "", "uncertain", "201", "the server says 201"),
         ("http/302", "", "rejected", "302", "the server says 302"),
         ("http/400", "", "rejected", "400", "the server says 400"),
         ("http/401", "", "misconfigured", "401", "the server says 401"),
@@ -51,7 +51,7 @@ fn each_answer_has_its_outcome_and_keeps_its_words() {
         ("http/500", "", "unavailable", "500", "the server says 500"),
         ("http/503", "", "unavailable", "503", "the server says 503"),
         // The REST API.
-        ("rest/200", "API = \"rest\"", "rejected", "200", "the API says 200"),
+        ("rest/200", "API = \"rest\"", "uncertain", "200", "the API says 200"),
         ("rest/400", "API = \"rest\"", "rejected", "400", "the API says 400"),
         ("rest/401", "API = \"rest\"", "misconfigured", "401", "the API says 401"),
         ("rest/402", "API = \"rest\"", "rejected", "402", "the API says 402"),

@@ -23,14 +23,15 @@ impl Client {
     /// The settings that every provider wants, for exchanges that take `limit` at most. Redirects are not followed; the
     /// environment's proxies are used unless `no_proxy` is called.
     pub fn builder(limit: Duration) -> ClientBuilder {
+        let (interval, patience) = keep_alive(limit);
         reqwest::Client::builder()
             // Within the limit of the whole, so that what was never sent is told from what was.
             .connect_timeout(limit.mul_f64(0.9))
             .pool_idle_timeout(IDLE)
             .http1_title_case_headers()
             // A connection that many messages share and that died unannounced must not take the next ones with it.
-            .http2_keep_alive_interval(limit.min(IDLE))
-            .http2_keep_alive_timeout(limit)
+            .http2_keep_alive_interval(interval)
+            .http2_keep_alive_timeout(patience)
             .http2_keep_alive_while_idle(true)
             // It would show the query, and the text in it, to the next server.
             .referer(false)
@@ -109,6 +110,13 @@ impl Client {
     }
 }
 
+/// After how much silence a connection of HTTP/2 is asked whether it is there, and how long its answer may take: together well within
+/// the limit, so that not all that share a dead one run into it.
+fn keep_alive(limit: Duration) -> (Duration, Duration) {
+    let quarter = limit / 4;
+    (quarter.clamp(Duration::from_secs(1), IDLE), quarter.min(Duration::from_secs(5)))
+}
+
 async fn read(mut response: Response, body: &mut Vec<u8>) -> reqwest::Result<()> {
     while let Some(chunk) = response.chunk().await? {
         let room = KEPT - body.len();
@@ -128,4 +136,19 @@ pub fn basic(username: &str, password: &str) -> HeaderValue {
         HeaderValue::try_from(format!("Basic {pair}")).unwrap_or(HeaderValue::from_static("Basic"));
     value.set_sensitive(true);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_connection_is_found_well_within_the_limit() {
+        for (limit, interval, patience) in
+            [(3, 1.0, 0.75), (8, 2.0, 2.0), (30, 7.5, 5.0), (60, 15.0, 5.0), (600, 15.0, 5.0)]
+        {
+            let expected = (Duration::from_secs_f64(interval), Duration::from_secs_f64(patience));
+            assert_eq!(keep_alive(Duration::from_secs(limit)), expected, "{limit}");
+        }
+    }
 }

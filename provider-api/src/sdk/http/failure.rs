@@ -7,6 +7,7 @@
 //! | time is up, or the connection ends, after the request was sent | uncertain |
 
 use crate::SubmitError;
+use rustls::AlertDescription;
 use std::{error::Error, time::Duration};
 
 /// Why there is no answer, or no whole one.
@@ -51,18 +52,36 @@ impl Broken {
 }
 
 /// A server that refuses the client's certificate says so after the client, in TLS 1.3, has begun to send: it has read nothing of it.
-fn handshake_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+/// Any other alert may come after the request was acted on.
+fn handshake_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         let tls = error
             .downcast_ref::<rustls::Error>()
             .or_else(|| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(_)) = tls {
-            return true;
+        if let Some(rustls::Error::AlertReceived(alert)) = tls {
+            return is_of_handshake(*alert);
         }
         cause = error.source();
     }
     false
+}
+
+fn is_of_handshake(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::HandshakeFailure
+            | Alert::ProtocolVersion
+    )
 }
 
 /// An error and its causes. One of reqwest's names the address that it is about, unless that is taken out of it.
@@ -78,4 +97,32 @@ pub fn chain(error: &dyn Error) -> String {
         }
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn only_an_alert_of_the_handshake_says_that_nothing_was_read() {
+        use AlertDescription as Alert;
+        for (alert, refused) in [
+            (Alert::CertificateRequired, true),
+            (Alert::CertificateUnknown, true),
+            (Alert::UnknownCA, true),
+            (Alert::HandshakeFailure, true),
+            (Alert::InternalError, false),
+            (Alert::BadRecordMac, false),
+            (Alert::DecodeError, false),
+            (Alert::UserCanceled, false),
+            (Alert::Unknown(200), false),
+        ] {
+            let received = rustls::Error::AlertReceived(alert);
+            assert_eq!(handshake_refused(&received), refused, "{alert:?}");
+            // As it comes out of a connection.
+            assert_eq!(handshake_refused(&io::Error::other(received)), refused, "{alert:?}");
+        }
+        assert!(!handshake_refused(&io::Error::from(io::ErrorKind::ConnectionReset)));
+    }
 }
