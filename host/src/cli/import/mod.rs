@@ -59,7 +59,7 @@ struct Privacyidea {
     /// Write nothing, and say what would be.
     #[arg(long)]
     dry_run: bool,
-    /// Replace files that are there already.
+    /// Replace files that are there already and hold nothing else.
     #[arg(long)]
     force: bool,
     /// Print the report as JSON.
