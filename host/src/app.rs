@@ -2,9 +2,11 @@
 
 mod build;
 mod check;
+mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
+pub(crate) use temporary::temporary_folder;
 
 use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
@@ -180,7 +182,7 @@ pub async fn send_once(
     }
     let prepared = tokio::task::spawn_blocking(move || {
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
-        let folder = tempfile::tempdir().map_err(copies)?;
+        let folder = temporary_folder().map_err(copies)?;
         let registry = load_providers(&config, &default_dirs, folder.path())?;
         build_gateways(&config, &registry, Doubts::default(), None).complete().map_err(StartError::Config)
     });

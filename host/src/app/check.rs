@@ -1,6 +1,6 @@
 //! Everything that is wrong with a configuration, without serving it.
 
-use super::{StartError, build::build_gateways, load_providers};
+use super::{StartError, build::build_gateways, load_providers, temporary_folder};
 use crate::{
     config::{ConfigProblem, ConfigProblems, Draft},
     gateway::Gateway,
@@ -42,7 +42,7 @@ pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartErr
     }
     let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
     // An opened library stays open when its file is gone.
-    let folder = tempfile::tempdir().map_err(copies)?;
+    let folder = temporary_folder().map_err(copies)?;
     let registry = load_providers(&draft.config, default_dirs, folder.path())?;
     Ok(check_with(draft, &registry))
 }

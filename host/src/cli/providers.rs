@@ -45,7 +45,7 @@ fn registry(arguments: &Providers) -> Result<Registry, Ended> {
         report::error(error);
         Ended::Failed
     };
-    let copies = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let copies = app::temporary_folder().map_err(|error| failed(&error))?;
     // An opened library stays open when its file is gone.
     app::load_providers(&config, &installation::provider_dirs(), copies.path())
         .map_err(|error| failed(&error))

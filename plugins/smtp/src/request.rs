@@ -105,13 +105,15 @@ fn one_line(text: &str) -> String {
     text.replace("\r\n", " ").replace(|character: char| character.is_control() || is_break(character), " ")
 }
 
-/// What is plain and short stands as it is. All else goes as encoded words (RFC 2047): letters beyond ASCII, words that no line can hold, and
-/// what looks encoded and is not.
+/// What is plain and short stands as it is. All else goes as encoded words (RFC 2047): letters beyond ASCII, words that no line can hold,
+/// what looks encoded and is not, and blanks that would begin or end a line where it is folded, or be a line of their own (RFC 5322
+/// section 3.2.2).
 fn subject_header(subject: String) -> HeaderValue {
     let name = HeaderName::new_from_ascii_str("Subject");
     let is_plain = subject.is_ascii()
         && !subject.contains("=?")
-        && subject.split(' ').all(|word| word.len() <= LONGEST_WORD);
+        && (subject.is_empty()
+            || subject.split(' ').all(|word| !word.is_empty() && word.len() <= LONGEST_WORD));
     if is_plain {
         return HeaderValue::new(name, subject);
     }
@@ -233,10 +235,28 @@ mod tests {
         assert_eq!(header(""), "Subject: \r\n");
         assert_eq!(header("Grüße"), "Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\n");
         assert_eq!(header("=?x?="), "Subject: =?utf-8?b?PT94Pz0=?=\r\n");
-        for subject in ["😀".repeat(300), "x".repeat(3000), "word ".repeat(300), "ä b".repeat(500)] {
+        let blanks = " ".repeat(300);
+        for subject in [
+            "😀".repeat(300),
+            "x".repeat(3000),
+            "word ".repeat(300),
+            "a word".repeat(300),
+            "ä b".repeat(500),
+            format!("a{blanks}b"),
+            format!("{blanks}a"),
+            format!("a{blanks}"),
+            blanks,
+            "word  ".repeat(300),
+        ] {
             let header = header(&subject);
             assert!(header.lines().all(|line| line.len() <= 78), "{header}");
-            assert!(header.lines().skip(1).all(|line| line.starts_with(' ')), "{header}");
+            let mut folded = header.lines().skip(1);
+            assert!(folded.all(|line| line.starts_with(' ') && !line.starts_with("  ")), "{header}");
+            assert!(header.lines().all(|line| !line.ends_with(' ')), "{header}");
+        }
+        for subject in [" a", "a ", "a  b", " "] {
+            let header = header(subject);
+            assert!(header.starts_with("Subject: =?utf-8?b?"), "{header}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{outcome::Echoes, request::address};
 use gatepost_provider_api::{Context, Definition, Problem, tls};
-use lettre::message::Mailbox;
+use lettre::{Address, message::Mailbox};
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -176,16 +176,22 @@ fn credentials(table: &Table<'_>, security: Security, context: &Context) -> Opti
 /// Who the mails are from: `sender`, which may be a name with an address, else `username` if that is an address.
 fn sender(table: &Table<'_>) -> Result<Mailbox, Problem> {
     let Some(text) = table.text("sender") else {
-        let by_username = table.text("username").and_then(address);
+        let by_username = table.text("username").and_then(ascii_address);
         return by_username.map(|address| Mailbox::new(None, address)).ok_or_else(|| {
             table.problem("sender", "is missing: mails need one", "add the address that they are from")
         });
     };
     let mailbox = if text.chars().any(char::is_control) { None } else { text.parse::<Mailbox>().ok() };
     mailbox
-        .filter(|mailbox| address(mailbox.email.as_ref()).is_some_and(|found| found.to_string().is_ascii()))
+        // With its domain as DNS has it: that is what goes into envelope and headers.
+        .and_then(|mailbox| Some(Mailbox::new(mailbox.name, ascii_address(mailbox.email.as_ref())?)))
         .ok_or_else(|| {
             let mend = "write one such as \"gatepost@example.com\" or \"Gatepost <gatepost@example.com>\"";
             table.problem("sender", "is no mail address", mend)
         })
+}
+
+/// One that every server understands.
+fn ascii_address(text: &str) -> Option<Address> {
+    address(text).filter(|found| found.to_string().is_ascii())
 }

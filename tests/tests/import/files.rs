@@ -101,24 +101,56 @@ fn servers_that_are_there_already_can_be_named() {
     assert_eq!(check(&site, &[]).code, Some(0));
 }
 
-#[test]
-fn a_server_whose_file_is_replaced_is_not_there_any_more() {
-    let site = site();
-    let old = "[smtp_servers.relay]\nhost = \"127.0.0.1\"\ntls = \"none\"\nsender = \"a@sms.test\"\n";
-    site.add_gateways("smtp-servers.toml", old);
+/// A server of the site's own.
+const RELAY: &str = "[smtp_servers.relay]\nhost = \"127.0.0.1\"\ntls = \"none\"\nsender = \"a@sms.test\"\n";
+
+/// A gateway that names that server, with servers of these names.
+fn mail_and_servers(servers: &[&str]) -> Value {
     let options = json!({ "MAILTO": "{phone}@sms.test", "SMTPIDENTIFIER": "relay" });
-    let configuration = json!({
+    let server = json!({ "server": "mail.test", "port": 25, "tls": false, "sender": "a@sms.test" });
+    let servers = servers.iter().map(|name| ((*name).to_owned(), server.clone()));
+    json!({
         "smsgateway": { "mail": gateway("SmtpSMSProvider", options) },
-        "smtpserver": { "other": { "server": "mail.test", "port": 25, "tls": false, "sender": "a@sms.test" } },
-    });
-    let ended = import(&site, &export(&site, "json", &configuration), &["--force"]);
+        "smtpserver": Value::Object(servers.collect()),
+    })
+}
+
+#[test]
+fn the_servers_file_is_not_replaced_where_one_would_be_lost() {
+    let site = site();
+    site.add_gateways("smtp-servers.toml", RELAY);
+    let user = "[gateways.user]\nprovider = \"smtp\"\n[gateways.user.parameters]\nMAILTO = \"a@sms.test\"\nSMTPIDENTIFIER = \"relay\"\n";
+    site.add_gateways("user.toml", user);
+    let ended = import(&site, &export(&site, "json", &mail_and_servers(&["other"])), &["--force"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stdout.contains("mail: LEFT OUT: there is no SMTP server relay in the export"),
-        "{}",
-        ended.stdout
-    );
+    let line = ended.stdout.lines().find(|line| line.contains("other: LEFT OUT: ")).unwrap();
+    assert!(line.contains("holds the SMTP server relay too") && line.contains("move that"), "{line}");
+    assert_eq!(definition(&site, "smtp-servers"), RELAY);
+    assert!(definition(&site, "mail").contains("SMTPIDENTIFIER = \"relay\""));
     assert_eq!(check(&site, &[]).code, Some(0));
+
+    let both = mail_and_servers(&["other", "relay"]);
+    assert_eq!(import(&site, &export(&site, "json", &both), &["--force"]).code, Some(0));
+    assert!(definition(&site, "smtp-servers").contains("mail.test"), "with both of them it is replaced");
+    assert_eq!(check(&site, &[]).code, Some(0));
+}
+
+#[test]
+fn a_file_that_holds_more_than_its_gateway_is_not_replaced() {
+    let site = site();
+    let mail = format!(
+        "{RELAY}[gateways.mail]\nprovider = \"smtp\"\n[gateways.mail.parameters]\nMAILTO = \"a@sms.test\"\nSMTPIDENTIFIER = \"relay\"\n"
+    );
+    site.add_gateways("mail.toml", &mail);
+    let file = export(&site, "json", &mail_and_servers(&["relay"]));
+    for more in [&["--force"][..], &[]] {
+        let ended = import(&site, &file, more);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let line = ended.stdout.lines().find(|line| line.contains("  mail: LEFT OUT: ")).unwrap();
+        assert!(line.contains("holds [smtp_servers.relay] too") && line.contains("move that"), "{line}");
+        assert_eq!((written(&site), definition(&site, "mail")), (vec!["mail.toml".to_owned()], mail.clone()));
+        assert_eq!(check(&site, &[]).code, Some(0));
+    }
 }
 
 #[test]

@@ -67,6 +67,33 @@ fn a_mail_has_all_that_it_needs() {
 }
 
 #[test]
+fn a_sender_s_domain_goes_out_as_dns_has_it() {
+    let peer = SmtpServer::start();
+    let international =
+        server("peer", peer.port, "").replace("gatepost@sender.test", "Gätepost <gatepost@münchen.test>");
+    let by_username = server("user", peer.port, "username = 'gatepost@münchen.test'")
+        .replace("sender = \"gatepost@sender.test\"\n", "");
+    let site = Site::new(
+        &(international
+            + &by_username
+            + &gateway("plain", "peer", "{phone}@sms.test", "")
+            + &gateway("user", "user", "{phone}@sms.test", "")),
+    );
+    let host = Host::start(&site);
+    let sender = "gatepost@xn--mnchen-3ya.test";
+    let from = [("plain", format!("Gätepost <{sender}>")), ("user", sender.to_owned())];
+    for (number, (gateway, from)) in from.into_iter().enumerate() {
+        let answer = sent(&host, gateway);
+        let arrived = peer.until("arrived", number + 1).pop().unwrap();
+        assert_sound(&arrived);
+        assert_eq!((&arrived["sender"], &arrived["options"]), (&json!(sender), &json!([])), "{arrived}");
+        assert_eq!(arrived["mail"]["from"], from, "{arrived}");
+        let id = answer.body["id"].as_str().unwrap();
+        assert_eq!(arrived["mail"]["message_id"], format!("<{id}@xn--mnchen-3ya.test>"), "{arrived}");
+    }
+}
+
+#[test]
 fn texts_arrive_as_they_are() {
     let peer = SmtpServer::start();
     let more = "SUBJECT = '{otp}'";
@@ -75,6 +102,7 @@ fn texts_arrive_as_they_are() {
     let long = "a line that is longer than mails may have them ".repeat(60);
     let unbroken = "x".repeat(3000);
     let umlauts = "äöüß€ ".repeat(400);
+    let blanks = format!("between{}blanks", " ".repeat(300));
     let texts = [
         "Grüße aus Köln: 123456 €",
         "😀👩‍👩‍👧 code 123456 🇩🇪",
@@ -97,6 +125,8 @@ fn texts_arrive_as_they_are() {
         long.trim(),
         &unbroken,
         umlauts.trim(),
+        &blanks,
+        "  blanks at both ends  ",
     ];
     for (number, text) in texts.iter().enumerate() {
         sent_with(&host, "plain", TO, text);
@@ -109,6 +139,9 @@ fn texts_arrive_as_they_are() {
         let subject = arrived["mail"]["subject"].as_str().unwrap();
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(words(subject), words(text), "{arrived}");
+        if !text.contains(|character: char| character.is_control() || character == '\u{2028}') {
+            assert_eq!(subject, *text, "{arrived}");
+        }
     }
 }
 

@@ -41,6 +41,12 @@ fn each_mistake_is_named_with_its_place() {
             "`sender` of [smtp_servers.peer] is missing",
         ),
         (
+            base.replace("sender = \"gatepost@sender.test\"", "username = 'jürgen@sender.test'"),
+            gateway("g", "peer", "a@b.test", ""),
+            "SMTPIDENTIFIER",
+            "`sender` of [smtp_servers.peer] is missing",
+        ),
+        (
             base.replace("gatepost@sender.test", "gatepost"),
             gateway("g", "peer", "a@b.test", ""),
             "SMTPIDENTIFIER",

@@ -59,7 +59,7 @@ struct Privacyidea {
     /// Write nothing, and say what would be.
     #[arg(long)]
     dry_run: bool,
-    /// Replace files that are there already.
+    /// Replace files that are there already and hold nothing else.
     #[arg(long)]
     force: bool,
     /// Print the report as JSON.
@@ -123,7 +123,7 @@ fn registry(config: &ConfigArgument) -> Result<Registry, Ended> {
     } else {
         Config::empty()
     };
-    let copies = tempfile::tempdir().map_err(failed)?;
+    let copies = app::temporary_folder().map_err(failed)?;
     // An opened library stays open when its file is gone.
     app::load_providers(&config, &installation::provider_dirs(), copies.path()).map_err(failed)
 }

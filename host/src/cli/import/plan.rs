@@ -54,7 +54,7 @@ impl Plan {
     /// There is no room to try the definitions.
     pub(super) fn new(export: &Export, registry: &Registry, folder: &Folder) -> io::Result<Self> {
         let mut variables = Variables::default();
-        let file = folder.file(SMTP_SERVERS);
+        let file = folder.server_file();
         let mut server = |name: &String, server: &Value| {
             let taken = file.clone().and_then(|file| match folder.smtp_server_elsewhere(name, &file) {
                 Some(other) => Err(format!("it is defined in {} already", other.display())),
@@ -70,6 +70,7 @@ impl Plan {
         let servers = export.smtp_servers.iter().map(|(name, value)| server(name, value)).collect();
         let mut plan = Self { servers, server_file: file.ok(), gateways: Vec::new() };
         plan.try_servers(registry)?;
+        plan.keep_servers(folder);
         for (theirs, value) in &export.gateways {
             let item = plan.gateway(theirs, value, registry, folder, &mut variables)?;
             plan.gateways.push(item);
@@ -90,6 +91,25 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Takes over no server where one that stands in their file would go: gateways that are there may name it.
+    fn keep_servers(&mut self, folder: &Folder) {
+        let Some(file) = &self.server_file else { return };
+        let Some(kept) = folder.smtp_servers_of(file).find(|name| self.server(name).is_none()) else {
+            return;
+        };
+        let reason = format!(
+            "{} holds the SMTP server {kept} too, which is not taken over, so it is not replaced; move that into a file of its own",
+            file.display()
+        );
+        self.leave_servers(&reason);
+    }
+
+    fn leave_servers(&mut self, reason: &str) {
+        for item in self.servers.iter_mut().filter(|item| item.taken.is_ok()) {
+            item.taken = Err(reason.to_owned());
+        }
     }
 
     fn server_text(&self) -> Option<String> {
@@ -163,11 +183,12 @@ impl Plan {
         let draft = Draft::new(module, &library.declaration, value, name, variables)?;
         if let Some(server) = draft.parameter("SMTPIDENTIFIER")
             && self.server(server).is_none()
-            && !self.will_be_there(server, folder)
+            // Whatever stands in a file stays there.
+            && !folder.has_smtp_server(server)
         {
             let left_out = self.servers.iter().any(|item| item.theirs == server);
             return Err(match left_out {
-                true => format!("its SMTP server {server} is left out"),
+                true => without_server(server),
                 false => format!(
                     "there is no SMTP server {server} in the export; export them too, with `--types smtpserver`"
                 ),
@@ -176,31 +197,34 @@ impl Plan {
         Ok((draft, file))
     }
 
-    /// Whether the server stands in a file that stays.
-    fn will_be_there(&self, server: &str, folder: &Folder) -> bool {
-        match (self.server_text(), &self.server_file) {
-            (Some(_), Some(file)) => folder.smtp_server_elsewhere(server, file).is_some(),
-            _ => folder.has_smtp_server(server),
-        }
-    }
-
     fn server(&self, name: &str) -> Option<&Server> {
         self.servers.iter().find(|item| item.name == name)?.taken.as_ref().ok()
     }
 
-    /// Writes the files. What can't be written is left out.
+    /// Writes the files. What can't be written is left out, and so is what needs it.
     pub(super) fn write(&mut self, folder: &Folder) {
         if let (Some(text), Some(file)) = (self.server_text(), &self.server_file)
             && let Err(error) = folder.write(file, &text)
         {
-            for item in &mut self.servers {
-                item.taken = Err(unwritten(file, &error));
-            }
+            let reason = unwritten(file, &error);
+            self.leave_gateways_of_servers();
+            self.leave_servers(&reason);
         }
         for item in &mut self.gateways {
             let Ok(gateway) = &item.taken else { continue };
             if let Err(error) = folder.write(&gateway.file, &gateway.text) {
                 item.taken = Err(unwritten(&gateway.file, &error));
+            }
+        }
+    }
+
+    fn leave_gateways_of_servers(&mut self) {
+        for item in &mut self.gateways {
+            let named =
+                item.taken.as_ref().ok().and_then(|gateway| gateway.draft.parameter("SMTPIDENTIFIER"));
+            let is_taken = |server: &Item<Server>| server.taken.is_ok() && Some(&*server.name) == named;
+            if let Some(server) = self.servers.iter().find(|server| is_taken(server)) {
+                item.taken = Err(without_server(&server.name));
             }
         }
     }
@@ -314,6 +338,55 @@ fn words(key: &str, text: &str) -> String {
     if key.is_empty() { text.to_owned() } else { format!("{key}: {text}") }
 }
 
+fn without_server(name: &str) -> String {
+    format!("its SMTP server {name} is left out")
+}
+
 fn unwritten(file: &Path, error: &io::Error) -> String {
     format!("{} can't be written: {error}", file.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::import::gateway::tests::draft;
+    use serde_json::json;
+    use std::fs;
+
+    fn item<T>(name: &str, taken: T) -> Item<T> {
+        Item {
+            theirs: name.to_owned(),
+            name: name.to_owned(),
+            provider: None,
+            notes: Vec::new(),
+            taken: Ok(taken),
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_not_written_without_its_server() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::look(root.path(), true);
+        let server = json!({ "server": "mail.test", "port": 25, "tls": false, "sender": "a@sms.test" });
+        let server = Server::new("relay", &server, &mut Variables::default()).unwrap();
+        let gateway = |name: &str, server: &str| {
+            let options = json!({ "MAILTO": "{phone}@sms.test", "SMTPIDENTIFIER": server });
+            let draft = draft("SmtpSMSProvider", options).unwrap();
+            let file = folder.file(name).unwrap();
+            item(name, Gateway { draft, file, text: format!("[gateways.{name}]\n"), of_file: None })
+        };
+        let file = folder.server_file().unwrap();
+        let mut plan = Plan {
+            servers: vec![item("relay", server)],
+            server_file: Some(file.clone()),
+            gateways: vec![gateway("a", "relay"), gateway("b", "there already")],
+        };
+        // No file takes the place of a folder.
+        fs::create_dir_all(&file).unwrap();
+        plan.write(&folder);
+        assert!(plan.servers[0].taken.as_ref().unwrap_err().contains("can't be written"), "{plan:?}");
+        assert_eq!(plan.gateways[0].taken.as_ref().unwrap_err(), "its SMTP server relay is left out");
+        assert!(plan.gateways[1].taken.is_ok(), "{plan:?}");
+        assert!(!folder.gateways_d.join("a.toml").exists() && folder.gateways_d.join("b.toml").exists());
+    }
 }

@@ -10,8 +10,11 @@ use std::{borrow::Cow, collections::HashMap};
 /// The deepest nesting; an export has six levels.
 const DEEPEST: usize = 64;
 
-/// Most values, those that aliases repeat included: aliases of aliases could make any number of them.
+/// Most values, those that anchors keep and aliases repeat included: aliases of aliases could make any number of them.
 const MOST: usize = 1_000_000;
+
+/// Most bytes that anchors keep and aliases repeat: a few aliases of one long text could fill the memory.
+const MOST_COPIED: usize = 64 << 20;
 
 /// Reads the only document of `text`.
 ///
@@ -38,9 +41,35 @@ enum Open {
 #[derive(Default)]
 struct Builder {
     open: Vec<Open>,
-    anchors: HashMap<usize, (Value, usize)>,
+    anchors: HashMap<usize, (Value, Size)>,
     document: Option<Value>,
     count: usize,
+    copied: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn of(value: &Value) -> Self {
+        let (values, bytes) = match value {
+            Value::String(text) => return Self { values: 1, bytes: text.len() },
+            Value::Array(values) => (values.iter().map(Self::of).fold(Self::default(), Self::plus), 0),
+            Value::Object(values) => (
+                values.values().map(Self::of).fold(Self::default(), Self::plus),
+                values.keys().map(String::len).sum(),
+            ),
+            _ => (Self::default(), 0),
+        };
+        values.plus(Self { values: 1, bytes })
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { values: self.values + other.values, bytes: self.bytes + other.bytes }
+    }
 }
 
 impl Builder {
@@ -49,7 +78,7 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 known(tag.as_ref())?;
                 let value = scalar(text, style, tag.as_ref());
-                self.put(value, anchor, 1)
+                self.put(value, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 known(tag.as_ref())?;
@@ -60,14 +89,16 @@ impl Builder {
                 self.open(Open::Table(Map::new(), None, anchor))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(values, anchor)) => self.put(values.into(), anchor, 1),
-                Some(Open::Table(values, _, anchor)) => self.put(values.into(), anchor, 1),
+                Some(Open::List(values, anchor)) => self.put(values.into(), anchor),
+                Some(Open::Table(values, _, anchor)) => self.put(values.into(), anchor),
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
-                let found = self.anchors.get(&anchor).cloned();
-                let (value, size) = found.ok_or("an alias stands inside of what it repeats")?;
-                self.put(value, 0, size)
+                let found = self.anchors.get(&anchor);
+                let size = found.ok_or("an alias stands inside of what it repeats")?.1;
+                self.copies(size)?;
+                let value = self.anchors.get(&anchor).map(|(value, _)| value.clone());
+                self.place(value.unwrap_or_default())
             }
             Event::DocumentStart(_) if self.document.is_some() => {
                 Err("a second document begins: an export is one".into())
@@ -84,15 +115,34 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a value of this many values where it belongs.
-    fn put(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
-        self.count += size;
-        if self.count > MOST {
-            return Err(format!("there are more than {MOST} values"));
-        }
+    /// Takes a value that has just been read.
+    fn put(&mut self, value: Value, anchor: usize) -> Result<(), String> {
+        self.counts(1)?;
         if anchor > 0 {
-            self.anchors.insert(anchor, (value.clone(), count(&value)));
+            let size = Size::of(&value);
+            self.copies(size)?;
+            self.anchors.insert(anchor, (value.clone(), size));
         }
+        self.place(value)
+    }
+
+    fn counts(&mut self, values: usize) -> Result<(), String> {
+        self.count += values;
+        if self.count > MOST { Err(format!("there are more than {MOST} values")) } else { Ok(()) }
+    }
+
+    /// Whether there is room for a copy of this size.
+    fn copies(&mut self, size: Size) -> Result<(), String> {
+        self.counts(size.values)?;
+        self.copied += size.bytes;
+        if self.copied > MOST_COPIED {
+            return Err(format!("anchors and aliases repeat more than {} MiB", MOST_COPIED >> 20));
+        }
+        Ok(())
+    }
+
+    /// Puts a value where it belongs.
+    fn place(&mut self, value: Value) -> Result<(), String> {
         match self.open.last_mut() {
             None => self.document = Some(value),
             Some(Open::List(values, _)) => values.push(value),
@@ -102,14 +152,6 @@ impl Builder {
             },
         }
         Ok(())
-    }
-}
-
-fn count(value: &Value) -> usize {
-    match value {
-        Value::Array(values) => 1 + values.iter().map(count).sum::<usize>(),
-        Value::Object(values) => 1 + values.values().map(count).sum::<usize>(),
-        _ => 1,
     }
 }
 
@@ -194,6 +236,26 @@ mod tests {
             text.push_str(&format!("a{level}: &a{level} [{before}]\n"));
         }
         let error = parse(&text).unwrap_err();
+        assert!(error.contains("more than 1000000 values"), "{error}");
+    }
+
+    #[test]
+    fn aliases_of_long_texts_come_to_an_end() {
+        let long = "x".repeat(1 << 20);
+        let aliases = |count: usize| "*a, ".repeat(count);
+        for anchored in [long.clone(), format!("[{long}]"), format!("{{{long}: 1}}")] {
+            let list = |count| format!("a: &a {anchored}\nb: [{}]\n", aliases(count));
+            assert!(parse(&list(60)).is_ok());
+            let error = parse(&list(64)).unwrap_err();
+            assert!(error.contains("line 2: anchors and aliases repeat more than 64 MiB"), "{error}");
+        }
+    }
+
+    #[test]
+    fn anchors_in_anchors_come_to_an_end() {
+        let anchors = (0..60).map(|level| format!("&a{level} [")).collect::<String>();
+        let many = "x, ".repeat(20_000);
+        let error = parse(&format!("{anchors}{many}{}", "]".repeat(60))).unwrap_err();
         assert!(error.contains("more than 1000000 values"), "{error}");
     }
 
