@@ -98,7 +98,7 @@ impl Peers {
                     "time to live": "10", "apikeyios": "ios-key", "httpsproxy": "",
                 })),
                 "short": gateway("SmppSMSProvider", json!({
-                    "SMSC_HOST": "127.0.0.1", "SMSC_PORT": self.smsc.port.to_string(), "SYSTEM_ID": "me", "PASSWORD": "smpp-pass-3321",
+                    "SMSC_HOST": "127.0.0.1", "SMSC_PORT": self.smsc.port.to_string(), "SYSTEM_ID": "me", "PASSWORD": "pw-smpp1",
                 })),
                 "own": json!({ "providermodule": "acme.sms.PigeonProvider", "description": null, "options": {}, "headers": {} }),
                 "outbox": gateway("HttpSMSProvider", json!({ "URL": url("never"), "HTTP_METHOD": "GET" })),
@@ -227,7 +227,7 @@ fn assert_reported(site: &Site, peers: &Peers, ended: &Ended) {
     files.sort();
     assert_eq!(names(&report, "files"), files);
     assert_eq!(report["ignored_sections"], json!(["policy"]));
-    for secret in ["smpp-pass-3321", "key-pass-8812", proxy::PASSWORD] {
+    for secret in ["pw-smpp1", "key-pass-8812", proxy::PASSWORD] {
         assert!(!ended.output().contains(secret), "{ended:?}");
     }
 }
