@@ -64,10 +64,8 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
     let mut recorded = Recorded { taken: true, ..Recorded::default() };
     for provider_id in &attempt.outcome.provider_ids {
         connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![attempt.gateway, provider_id, id, attempt.started_at.as_millis()])?;
+            .prepare_cached("INSERT OR IGNORE INTO part (gateway, provider_id, id) VALUES (?1, ?2, ?3)")?
+            .execute(params![attempt.gateway, provider_id, id])?;
         for (number, receipt) in early(connection, id, &attempt.gateway, provider_id)? {
             put(connection, id, &receipt)?;
             recorded.receipts += 1;

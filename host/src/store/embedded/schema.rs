@@ -117,15 +117,14 @@ pub(super) const MIGRATIONS: &[&str] = &["
         gateway TEXT NOT NULL,
         provider_id TEXT NOT NULL,
         id BLOB NOT NULL,
-        started_at INTEGER NOT NULL,
         status INTEGER NOT NULL DEFAULT 0,
         code TEXT,
         detail TEXT,
         at INTEGER,
         PRIMARY KEY (gateway, provider_id, id)
     ) STRICT, WITHOUT ROWID;
-    INSERT OR IGNORE INTO part (gateway, provider_id, id, started_at)
-        SELECT s.gateway, j.value, s.id, s.updated_at FROM state s, json_each(s.provider_ids) j WHERE s.state = 2;
+    INSERT OR IGNORE INTO part (gateway, provider_id, id)
+        SELECT s.gateway, j.value, s.id FROM state s, json_each(s.provider_ids) j WHERE s.state = 2;
 
     -- Receipts that belong to no message, or came before it was known which ids it got.
     CREATE TABLE receipt (
