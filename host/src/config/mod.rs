@@ -14,6 +14,7 @@ mod problems;
 mod providers;
 pub mod rate;
 mod reader;
+mod restart;
 mod routes;
 mod secrets;
 mod server;
@@ -24,7 +25,7 @@ mod webhooks;
 
 pub use load::{Draft, LoadError};
 pub use name::is_name;
-pub use places::Places;
+pub use places::{Places, SectionPlaces};
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;
 pub use reader::Environment;
@@ -66,6 +67,8 @@ pub struct Config {
 pub struct Server {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[store]`
@@ -77,6 +80,8 @@ pub struct StoreSettings {
     pub max_queued: u64,
     /// How long finished messages are kept.
     pub retain: Duration,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[plugins]`
@@ -117,7 +122,7 @@ pub struct Gateway {
 }
 
 /// How messages go through a gateway.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// A message older than this is never submitted through it, unless it says otherwise itself.
     pub valid_for: Duration,
