@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod control;
 mod events;
 mod feed;
 mod filter;
@@ -11,25 +12,26 @@ mod messages;
 mod metrics;
 mod problem;
 mod receipts;
+mod reload;
 mod routes;
 mod serve;
 mod wait;
 
-use crate::{accept::Acceptor, config::ApiKey};
-use access::Access;
+use crate::accept::{Acceptor, Snapshot};
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+pub use control::{Control, Edit, NotReloaded, Reloaded, Undo};
 use feed::Feed;
 use health::Readiness;
-use problem::Problem;
+pub use problem::Problem;
 pub use serve::serve;
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +47,7 @@ pub struct Api {
 #[derive(Debug)]
 struct Shared {
     acceptor: Arc<Acceptor>,
-    access: Access,
+    control: Arc<dyn Control>,
     readiness: Readiness,
     requests: Semaphore,
     feed: Arc<Feed>,
@@ -54,13 +56,13 @@ struct Shared {
 }
 
 impl Api {
-    /// The API in front of `acceptor`. Without `keys` it takes requests for loopback names alone. When `ending` is cancelled, whoever
-    /// waits for an outcome is answered with what is known.
-    pub fn new(acceptor: Arc<Acceptor>, keys: Vec<ApiKey>, ending: CancellationToken) -> Self {
+    /// The API in front of `acceptor`, and of `control` for those who may. When `ending` is cancelled, whoever waits for an outcome is
+    /// answered with what is known.
+    pub fn new(acceptor: Arc<Acceptor>, control: Arc<dyn Control>, ending: CancellationToken) -> Self {
         let feed = Feed::new(Arc::clone(&acceptor), ending.clone());
         let shared = Shared {
             acceptor,
-            access: Access::new(keys),
+            control,
             readiness: Readiness::default(),
             requests: Semaphore::new(REQUESTS),
             feed,
@@ -78,6 +80,7 @@ impl Api {
             .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
             .route("/v1/receipts", get(receipts::unmatched))
             .route("/v1/receipts/{gateway}", post(receipts::take))
+            .route("/v1/reload", post(reload::reload))
             .route("/v1/routes", get(routes::list))
             .route("/v1/routes/explain", get(routes::explain))
             .route("/healthz", get(health::live))
@@ -90,8 +93,30 @@ impl Api {
     }
 }
 
+/// The configuration as it ran when the request came: a reload in the middle of it changes nothing for it.
+#[derive(Clone, Debug)]
+struct Now(Arc<Snapshot>);
+
+impl Deref for Now {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Api> for Now {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        // Every request passes `admit`, which puts it there.
+        let put = parts.extensions.get::<Self>().cloned();
+        Ok(put.unwrap_or_else(|| Self(api.shared.acceptor.snapshot())))
+    }
+}
+
 /// What holds for every request.
-async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
+async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let Ok(_turn) = api.shared.requests.try_acquire() else {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded");
         return problem
@@ -100,8 +125,12 @@ async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response
             .into_response();
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match api.shared.access.check_host(&request) {
-        Ok(()) => next.run(request).await,
+    let now = Now(api.shared.acceptor.snapshot());
+    let mut response = match access::check_host(&now.config.api_keys, &request) {
+        Ok(()) => {
+            request.extensions_mut().insert(now);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     // Messages are nobody's business but the caller's: no cache in between keeps them.

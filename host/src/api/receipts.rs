@@ -1,6 +1,6 @@
 //! `/v1/receipts`
 
-use super::{Api, body, problem::Problem, wait};
+use super::{Api, Now, access, body, problem::Problem, wait};
 use crate::{
     delivery::ReceiptRefusal,
     message::{OutcomeKind, Receipt},
@@ -27,10 +27,11 @@ const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::PROXY_AUTHO
 /// on disk.
 pub(super) async fn take(
     Extract(api): Extract<Api>,
+    now: Now,
     gateway: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let identity = api.shared.access.identify(request.headers())?;
+    let identity = access::identify(&now, request.headers())?;
     let Path(gateway) = gateway.map_err(|_| no_such_gateway())?;
     identity.must_post_receipts(&gateway)?;
     let headers = request.headers().iter().filter(|(name, _)| !CREDENTIALS.contains(name));
@@ -80,10 +81,11 @@ fn not_read(why: &str) -> Problem {
 /// `GET /v1/receipts`: receipts that belong to no message, the latest first.
 pub(super) async fn unmatched(
     Extract(api): Extract<Api>,
+    now: Now,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_read()?;
+    access::identify(&now, &headers)?.must_read()?;
     let (mut gateway, mut cursor) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
         let place = match name.as_str() {

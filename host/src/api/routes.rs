@@ -1,30 +1,25 @@
 //! `/v1/routes`
 
-use super::{Api, problem::Problem, wait};
+use super::{Now, access, problem::Problem, wait};
 use crate::route::Route;
 use axum::{
     Json,
-    extract::State as Extract,
     http::{HeaderMap, StatusCode, Uri},
 };
 use serde_json::{Value, json};
 
 /// `GET /v1/routes`
-pub(super) async fn list(
-    Extract(api): Extract<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_see_some()?;
+pub(super) async fn list(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    access::identify(&now, &headers)?.must_see_some()?;
     wait::no_parameters(&uri)?;
-    let routes = api.shared.acceptor.routes().all().iter().map(as_json).collect::<Vec<_>>();
+    let routes = now.routes.all().map(as_json).collect::<Vec<_>>();
     Ok(Json(json!({ "routes": routes })))
 }
 
 fn as_json(route: &Route) -> Value {
     let matching = route.matching().map(|matching| json!({ "prefix": matching.prefix, "tag": matching.tag }));
     json!({
-        "name": route.name,
+        "name": route.name(),
         "gateways": route.gateways(),
         "strategy": route.strategy(),
         "match": matching,
@@ -32,12 +27,8 @@ fn as_json(route: &Route) -> Value {
 }
 
 /// `GET /v1/routes/explain`: which gateways a message would be tried through, in which order, and why.
-pub(super) async fn explain(
-    Extract(api): Extract<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let identity = api.shared.access.identify(&headers)?;
+pub(super) async fn explain(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    let identity = access::identify(&now, &headers)?;
     identity.must_see_some()?;
     let (mut to, mut tag) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
@@ -58,14 +49,13 @@ pub(super) async fn explain(
         // A route for "+49" would not fit it, and nobody would see why.
         return Err(Problem::invalid_parameter("to", "begins with a space; in a query write + as %2B"));
     }
-    let acceptor = &api.shared.acceptor;
-    let route = acceptor.routes().fitting(&to, tag.as_deref(), &identity.reach()).ok_or_else(|| {
+    let route = now.routes.fitting(&to, tag.as_deref(), &identity.reach()).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "no-such-route", "No route fits")
             .detail("no route's match holds for such a message, and there is no default route: it has to name a gateway or a route")
     })?;
     let gateways = route.order_now().into_iter().map(|name| {
-        let (usable, why) = acceptor.delivery().availability(&name);
+        let (usable, why) = now.gateways.availability(&name);
         json!({ "name": name, "usable": usable, "why": why })
     });
-    Ok(Json(json!({ "route": route.name, "gateways": gateways.collect::<Vec<_>>() })))
+    Ok(Json(json!({ "route": route.name(), "gateways": gateways.collect::<Vec<_>>() })))
 }

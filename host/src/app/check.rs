@@ -1,6 +1,6 @@
 //! Everything that is wrong with a configuration, without serving it.
 
-use super::{StartError, build::build_gateways, load_providers, temporary_folder};
+use super::{StartError, build::build_gateways, load_providers, origin::Origins, temporary_folder};
 use crate::{
     config::{ConfigProblem, ConfigProblems, Draft},
     gateway::Gateway,
@@ -50,7 +50,7 @@ pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartErr
 /// The same, with providers that are loaded already. Blocks.
 pub fn check_with(draft: Draft, registry: &Registry) -> Checked {
     let Draft { config, mut problems, doubts } = draft;
-    let built = build_gateways(&config, registry, doubts, None);
+    let built = build_gateways(&config, registry, doubts, None, &Origins::default());
     problems.extend(built.problems);
     problems.extend(built.faults.into_iter().map(|fault| fault.problem));
     let warnings = config.warnings.into_iter().chain(built.warnings).collect::<Vec<ConfigProblem>>();

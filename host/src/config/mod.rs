@@ -15,6 +15,7 @@ mod problems;
 mod providers;
 pub mod rate;
 mod reader;
+mod restart;
 mod routes;
 mod secrets;
 mod server;
@@ -27,7 +28,7 @@ pub mod writing;
 pub use definition::{CENSORED, Written};
 pub use load::{Draft, Instead, LoadError};
 pub use name::is_name;
-pub use places::Places;
+pub use places::{Places, SectionPlaces};
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;
 pub use reader::Environment;
@@ -69,6 +70,8 @@ pub struct Config {
 pub struct Server {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[store]`
@@ -80,6 +83,8 @@ pub struct StoreSettings {
     pub max_queued: u64,
     /// How long finished messages are kept.
     pub retain: Duration,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[plugins]`
@@ -122,7 +127,7 @@ pub struct Gateway {
 }
 
 /// How messages go through a gateway.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// A message older than this is never submitted through it, unless it says otherwise itself.
     pub valid_for: Duration,

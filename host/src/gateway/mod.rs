@@ -2,9 +2,11 @@
 
 mod breaker;
 mod bucket;
+mod gateways;
 mod status;
 
 pub use bucket::Bucket;
+pub use gateways::Gateways;
 pub use status::{Availability, Changes, GatewayState, Permit, Status};
 
 pub use crate::config::Limits;
@@ -38,6 +40,11 @@ impl Gateway {
         let own = || handle.total_timeout().map(|total| total.saturating_add(SUBMIT_GRACE));
         let submit_timeout = limits.submit_timeout.or_else(own).unwrap_or(SUBMIT_TIMEOUT);
         Self { name: name.into(), handle, limits, submit_timeout, status: Arc::default() }
+    }
+
+    /// Whether both are the same running thing, not only of the same name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.status, &other.status)
     }
 }
 

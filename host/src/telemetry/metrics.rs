@@ -2,9 +2,15 @@
 
 use prometheus::{
     Encoder as _, Error, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+    core::{Collector, MetricVec, MetricVecBuilder},
+    process_collector::ProcessCollector,
 };
-use std::{fmt, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    time::Duration,
+};
 
 /// The form in which they are told.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -50,7 +56,7 @@ impl fmt::Debug for Metrics {
 }
 
 /// What a gateway looks like at the moment of a question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GatewayFigures {
     /// Its name.
     pub name: String,
@@ -60,6 +66,8 @@ pub struct GatewayFigures {
     pub depth: u64,
     /// How old the oldest of them is.
     pub oldest: Option<Duration>,
+    /// Submissions whose outcome is not yet on disk.
+    pub in_flight: usize,
 }
 
 fn registered<C: Collector + Clone + 'static>(
@@ -284,24 +292,31 @@ impl Metrics {
         self.commit_messages.observe(messages as f64);
     }
 
-    /// How many submissions of a gateway are going on, to be kept up to date.
-    pub fn in_flight(&self, gateway: &str) -> IntGauge {
-        self.in_flight.with_label_values(&[gateway])
-    }
-
     /// All of them, as Prometheus reads them.
     ///
     /// # Errors
     /// They can't be written down.
     pub fn render(&self, gateways: &[GatewayFigures]) -> Result<Vec<u8>, Error> {
-        // A queue that is empty now, of a gateway that is gone, must not stay as it was.
+        // Of a gateway that is gone, with nothing in its queue, nothing must stay as it was.
         self.queue_depth.reset();
         self.queue_oldest_seconds.reset();
+        self.in_flight.reset();
+        self.breaker_state.reset();
+        let names = gateways.iter().map(|figures| figures.name.as_str()).collect::<BTreeSet<_>>();
+        for counted in
+            [&self.finished, &self.attempts, &self.receipts, &self.receipts_matched_later, &self.inbound]
+        {
+            forget_others(counted, &names);
+        }
+        forget_others(&self.submit_seconds, &names);
+        forget_others(&self.delivery_seconds, &names);
         for figures in gateways {
             let name = figures.name.as_str();
             self.queue_depth.with_label_values(&[name]).set(i64::try_from(figures.depth).unwrap_or(i64::MAX));
             let oldest = figures.oldest.unwrap_or_default().as_secs_f64();
             self.queue_oldest_seconds.with_label_values(&[name]).set(oldest);
+            let in_flight = i64::try_from(figures.in_flight).unwrap_or(i64::MAX);
+            self.in_flight.with_label_values(&[name]).set(in_flight);
             if let Some(breaker) = figures.breaker {
                 for state in BREAKER {
                     self.breaker_state.with_label_values(&[name, state]).set(i64::from(state == breaker));
@@ -311,6 +326,20 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+}
+
+/// Leaves the figures of these gateways alone.
+fn forget_others<T: MetricVecBuilder>(figures: &MetricVec<T>, gateways: &BTreeSet<&str>) {
+    for family in figures.collect() {
+        for metric in family.get_metric() {
+            let labels = metric.get_label().iter().map(|label| (label.name(), label.value()));
+            let labels = labels.collect::<HashMap<_, _>>();
+            if labels.get("gateway").is_some_and(|name| !gateways.contains(name)) {
+                // What is gone already needs no removing.
+                figures.remove(&labels).unwrap_or_default();
+            }
+        }
     }
 }
 
@@ -327,7 +356,6 @@ mod tests {
         metrics.finished("one", "expired", None);
         metrics.receipt("one", "delivered", "unmatched");
         metrics.commit(7, Duration::from_millis(3));
-        metrics.in_flight("one").set(3);
         metrics.webhooks("https://app.example", "given_up", 4);
         metrics.webhooks_waiting(&[("https://gone.example".into(), 1)]);
         metrics.webhooks_waiting(&[("https://app.example".into(), 6)]);
@@ -337,6 +365,7 @@ mod tests {
             breaker: Some(breaker),
             depth: 5,
             oldest: Some(Duration::from_secs(9)),
+            in_flight: 3,
         };
         metrics.render(&[gateway("closed")]).unwrap();
         let text = String::from_utf8(metrics.render(&[gateway("open")]).unwrap()).unwrap();
@@ -365,6 +394,8 @@ mod tests {
         }
         assert!(!text.contains("gone.example"), "{text}");
         assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
-        assert!(!String::from_utf8(metrics.render(&[]).unwrap()).unwrap().contains("queue_depth{"));
+        // Of a gateway that is gone nothing is told.
+        let text = String::from_utf8(metrics.render(&[]).unwrap()).unwrap();
+        assert!(!text.contains("gateway=") && text.contains("origin="), "{text}");
     }
 }

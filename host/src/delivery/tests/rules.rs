@@ -187,7 +187,7 @@ async fn the_breaker_opens_after_five_failures_and_one_tries() {
         host.sent_and_ended(Draft::through(&["a", "b"])).await;
     }
     assert_eq!(a.submitted().len(), 5);
-    assert_eq!(host.delivery.states()[0], ("a".to_owned(), GatewayState::Down));
+    assert_eq!(host.delivery.gateways().states()[0], ("a".to_owned(), GatewayState::Down));
     tokio::time::sleep(Duration::from_secs(10)).await;
     // Of many that come at once, one tries, and the others go on.
     let mut ids = Vec::new();
@@ -202,7 +202,7 @@ async fn the_breaker_opens_after_five_failures_and_one_tries() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(host.sent_and_ended(Draft::through(&["a", "b"])).await.gateway, "a");
     assert_eq!(host.sent_and_ended(Draft::through(&["a", "b"])).await.gateway, "a");
-    assert_eq!(host.delivery.states()[0].1, GatewayState::Up);
+    assert_eq!(host.delivery.gateways().states()[0].1, GatewayState::Up);
 }
 
 #[tokio::test(start_paused = true)]
