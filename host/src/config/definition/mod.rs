@@ -52,8 +52,22 @@ impl Written {
         document.into_text()
     }
 
-    /// The JSON pointer of a key of the configuration, `parameters.URL` of `gateways.NAME.parameters.URL`.
-    pub fn pointer(&self, key: &str) -> String {
+    /// A member of the definition.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The JSON pointer of a key of the configuration, such as `gateways.NAME.parameters.URL`; `None` where it stands elsewhere.
+    pub fn pointer_of(&self, gateway: &str, key: &str) -> Option<String> {
+        let within = key.strip_prefix("gateways.")?.strip_prefix(gateway)?;
+        if within.is_empty() {
+            Some(String::new())
+        } else {
+            within.strip_prefix('.').map(|key| self.pointer(key))
+        }
+    }
+
+    fn pointer(&self, key: &str) -> String {
         let mut pointer = String::new();
         let mut within = Some(&self.0);
         let mut rest = key;
