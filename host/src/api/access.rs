@@ -141,6 +141,22 @@ impl Identity<'_> {
         Reader { key: self.key.map(|key| key.sha256) }
     }
 
+    /// Whether they may use this gateway: name it, or send through a route that has it.
+    pub(super) fn may_use(&self, now: &Snapshot, gateway: &str) -> bool {
+        let reach = self.reach();
+        let mut routes = now.config.routes.iter().filter(|route| reach.route(&route.name));
+        reach.gateway(gateway) || routes.any(|route| route.gateways.iter().any(|name| name == gateway))
+    }
+
+    pub(super) fn must_use(&self, now: &Snapshot, gateway: &str) -> Result<(), Problem> {
+        if self.may_use(now, gateway) { Ok(()) } else { Err(Self::out_of_reach(gateway)) }
+    }
+
+    /// Whether this gateway is one that they may name.
+    pub(super) fn must_name(&self, gateway: &str) -> Result<(), Problem> {
+        if self.reach().gateway(gateway) { Ok(()) } else { Err(Self::out_of_reach(gateway)) }
+    }
+
     /// Whether they may post receipts of this gateway. Without keys nobody may.
     pub(super) fn must_post_receipts(&self, gateway: &str) -> Result<(), Problem> {
         if self.key.is_none() {
@@ -150,10 +166,7 @@ impl Identity<'_> {
         if !self.may(Scope::Receipt) {
             return Err(Self::forbidden("receipt"));
         }
-        if !self.reach().gateway(gateway) {
-            return Err(Problem::forbidden(format!("it may not use the gateway {gateway:?}")));
-        }
-        Ok(())
+        self.must_name(gateway)
     }
 
     /// Without keys, sending and reading are allowed.
@@ -191,6 +204,10 @@ impl Identity<'_> {
     /// The key whose messages are all that they may see; `None` where it is all messages.
     pub(super) fn sees_only(&self) -> Option<String> {
         self.key.filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
+    }
+
+    fn out_of_reach(gateway: &str) -> Problem {
+        Problem::forbidden(format!("it may not use the gateway {gateway:?}"))
     }
 
     fn forbidden(scope: &str) -> Problem {

@@ -2,15 +2,18 @@
 
 mod access;
 mod body;
+mod check;
 mod control;
 mod events;
 mod feed;
 mod filter;
+mod gateways;
 mod health;
 mod list;
 mod messages;
 mod metrics;
 mod problem;
+mod providers;
 mod receipts;
 mod reload;
 mod routes;
@@ -50,6 +53,7 @@ struct Shared {
     control: Arc<dyn Control>,
     readiness: Readiness,
     requests: Semaphore,
+    checks: Semaphore,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
@@ -65,6 +69,7 @@ impl Api {
             control,
             readiness: Readiness::default(),
             requests: Semaphore::new(REQUESTS),
+            checks: Semaphore::new(check::CHECKS),
             feed,
             ending,
         };
@@ -78,6 +83,11 @@ impl Api {
             .route("/v1/messages/batch", post(messages::send_batch))
             .route("/v1/events", get(events::show))
             .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
+            .route("/v1/gateways", get(gateways::list))
+            .route("/v1/gateways/{name}", get(gateways::show).put(gateways::put).delete(gateways::delete))
+            .route("/v1/gateways/{name}/check", post(check::check))
+            .route("/v1/providers", get(providers::list))
+            .route("/v1/providers/{name}", get(providers::show))
             .route("/v1/receipts", get(receipts::unmatched))
             .route("/v1/receipts/{gateway}", post(receipts::take))
             .route("/v1/reload", post(reload::reload))

@@ -1,6 +1,6 @@
 //! `/v1/receipts`
 
-use super::{Api, Now, access, body, problem::Problem, wait};
+use super::{Api, Now, access, body, gateways::no_such_gateway, problem::Problem, wait};
 use crate::{
     delivery::ReceiptRefusal,
     message::{OutcomeKind, Receipt},
@@ -68,10 +68,6 @@ pub(super) async fn take(
         }
         Err(ReceiptRefusal::Store(error)) => Err(error.into()),
     }
-}
-
-fn no_such_gateway() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-such-gateway", "There is no such gateway")
 }
 
 fn not_read(why: &str) -> Problem {

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod assemble;
+pub mod definition;
 mod document;
 pub mod duration;
 mod gateways;
@@ -22,8 +23,10 @@ mod smtp_servers;
 mod store;
 mod url;
 mod webhooks;
+pub mod writing;
 
-pub use load::{Draft, LoadError};
+pub use definition::{CENSORED, Written};
+pub use load::{Draft, Instead, LoadError};
 pub use name::is_name;
 pub use places::{Places, SectionPlaces};
 pub use problems::{ConfigProblem, ConfigProblems, Location};
@@ -115,6 +118,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// What its provider gets, with references read; not yet checked against the provider's declaration.
     pub definition: Definition,
+    /// The same as it is written.
+    pub written: Written,
     /// Where its keys stand.
     places: Places,
     /// What its references led to.

@@ -42,6 +42,11 @@ impl SectionPlaces {
 }
 
 impl Gateway {
+    /// Where the definition stands.
+    pub fn location(&self) -> &Location {
+        &self.places.whole.1
+    }
+
     /// What a provider says of the definition, with its place in the file.
     pub fn problem(&self, problem: &Problem) -> ConfigProblem {
         let (key, location) = self.locate(problem.section, &problem.key);

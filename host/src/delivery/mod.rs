@@ -271,6 +271,15 @@ impl Delivery {
         Ok(figures.collect())
     }
 
+    /// Of one gateway: the messages that wait for it, and the submits whose outcome is not yet on disk.
+    pub fn load(&self, gateway: &str) -> (u64, u64) {
+        let depths = self.shared.store.depths();
+        let depth = depths.into_iter().find(|(name, _)| name == gateway).map(|(_, depth)| depth);
+        let roster = self.shared.roster();
+        let in_flight = roster.seats.get(gateway).map(|seat| seat.in_flight.load(Ordering::Relaxed));
+        (depth.unwrap_or_default(), in_flight.unwrap_or_default() as u64)
+    }
+
     /// What tells applications.
     pub fn webhooks(&self) -> &Arc<Webhooks> {
         &self.shared.webhooks

@@ -101,13 +101,7 @@ impl Registry {
         if let Some(library) = self.libraries().find(|library| library.identity.name == name) {
             return Ok(library);
         }
-        // By what it says of itself, or by its file's name where it did not come so far.
-        let refused = self.found.iter().find_map(|found| match (&found.identity, &found.standing) {
-            (Some(identity), Standing::Refused(refusal)) if identity.name == name => Some((found, refusal)),
-            (None, Standing::Refused(refusal)) if file_is_called(&found.file, name) => Some((found, refusal)),
-            _ => None,
-        });
-        if let Some((found, refusal)) = refused {
+        if let Some((found, refusal)) = self.refused(name) {
             let what =
                 format!("its provider {name:?} was refused: {}: {}", found.file.display(), refusal.what);
             return Err(Refusal::new(what, refusal.mend.clone()));
@@ -119,6 +113,24 @@ impl Registry {
             None => format!("put its library into a plugin folder; there are {}", names.join(", ")),
         };
         Err(Refusal::new(format!("there is no provider {name:?}"), mend))
+    }
+
+    /// What was found of the provider of this name: the library that serves, else one that was refused.
+    pub fn of_name(&self, name: &str) -> Option<&Found> {
+        let serves = |found: &&Found| match &found.standing {
+            Standing::Loaded(library) => library.identity.name == name,
+            _ => false,
+        };
+        self.found.iter().find(serves).or_else(|| self.refused(name).map(|(found, _)| found))
+    }
+
+    /// By what it says of itself, or by its file's name where it did not come so far.
+    fn refused(&self, name: &str) -> Option<(&Found, &Refusal)> {
+        self.found.iter().find_map(|found| match (&found.identity, &found.standing) {
+            (Some(identity), Standing::Refused(refusal)) if identity.name == name => Some((found, refusal)),
+            (None, Standing::Refused(refusal)) if file_is_called(&found.file, name) => Some((found, refusal)),
+            _ => None,
+        })
     }
 }
 

@@ -101,6 +101,12 @@ impl Route {
         }
     }
 
+    /// How much each of its gateways gets, where that is said.
+    pub fn weights(&self) -> Option<impl Iterator<Item = (&str, u64)>> {
+        let Strategy::Weighted(weights) = &self.definition.strategy else { return None };
+        Some(self.gateways().iter().map(String::as_str).zip(weights.iter().copied()))
+    }
+
     /// What it takes by itself, if it takes anything so.
     pub fn matching(&self) -> Option<&Match> {
         self.definition.matching.as_ref()
