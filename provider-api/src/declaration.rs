@@ -59,6 +59,9 @@ pub struct Parameter {
     /// Whether its value is never shown. One whose name says so is secret in any case: see [`Parameter::is_secret`].
     #[serde(default)]
     pub secret: bool,
+    /// Whether it names a file that the provider reads when it is created: see [`Parameter::read_at_create`].
+    #[serde(default)]
+    pub read_at_create: bool,
     /// One or two sentences for the parameter table, Markdown.
     #[serde(default)]
     pub description: String,
@@ -74,6 +77,7 @@ impl Parameter {
             missing: None,
             default: None,
             secret: false,
+            read_at_create: false,
             description: String::new(),
         }
     }
@@ -145,6 +149,14 @@ impl Parameter {
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// Names a file that is read when the provider is created, and not again. A reload builds the gateway anew if the file was written
+    /// since, as it does if the parameter has another value.
+    #[must_use]
+    pub fn read_at_create(mut self) -> Self {
+        self.read_at_create = true;
         self
     }
 
