@@ -2,10 +2,12 @@
 
 mod build;
 mod check;
+mod pulse;
 mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
+pub use pulse::Pulse;
 pub(crate) use temporary::temporary_folder;
 
 use crate::{
@@ -111,6 +113,11 @@ impl App {
         let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
         let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
         Ok(Self { store, registry, acceptor, config, listener })
+    }
+
+    /// Its pulse, which can be taken as long as it runs.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(Arc::clone(&self.store))
     }
 
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued.

@@ -11,6 +11,7 @@ mod routes;
 mod send;
 mod serve;
 mod server;
+mod supervisor;
 mod table;
 
 use crate::telemetry::LogFormat;

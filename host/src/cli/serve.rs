@@ -1,6 +1,6 @@
 //! `gatepost serve`
 
-use super::{Ended, Serve, check, installation, report};
+use super::{Ended, Serve, check, installation, report, supervisor};
 use crate::{
     app::{App, StartError},
     telemetry,
@@ -37,7 +37,9 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
         listen_for_signals(&stop).map_err(failed)?;
         let app =
             App::start(config, installation::provider_dirs()).await.map_err(|error| start_error(&error))?;
+        let supervised = tokio::spawn(supervisor::attend(app.pulse(), stop.clone()));
         app.run(stop).await;
+        supervised.abort();
         Ok(())
     });
     // A provider whose threads hang must not keep the process from ending.
@@ -65,7 +67,10 @@ fn listen_for_signals(stop: &CancellationToken) -> io::Result<()> {
             tokio::select! {
                 _ = terminate.recv() => stop.cancel(),
                 _ = interrupt.recv() => stop.cancel(),
-                _ = hangup.recv() => tracing::warn!("a reload is not available in this version: restart to change the configuration"),
+                _ = hangup.recv() => supervisor::reloading(async {
+                    tracing::warn!("a reload is not available in this version: restart to change the configuration");
+                })
+                .await,
             }
         }
     });

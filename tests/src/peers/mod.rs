@@ -1,6 +1,7 @@
 //! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
 
 pub mod certificates;
+pub mod debian;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
