@@ -2,12 +2,11 @@
 
 mod build;
 mod check;
-mod pulse;
+pub mod supervisor;
 mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
-pub use pulse::Pulse;
 pub(crate) use temporary::temporary_folder;
 
 use crate::{
@@ -31,6 +30,7 @@ use crate::{
 };
 use build::build_gateways;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use supervisor::Pulse;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

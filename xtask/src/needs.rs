@@ -51,6 +51,8 @@ const NEEDS: &[Need] = &[
     Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
     Need { program: "node", why: "runs an SMSC", remedy: Remedy::Debian("nodejs") },
     Need { program: "npm", why: "installs it", remedy: Remedy::Debian("npm") },
+    Need { program: "curl", why: "runs the commands of the guides", remedy: Remedy::Debian("curl") },
+    Need { program: "sqlite3", why: "backs up the store", remedy: Remedy::Debian("sqlite3") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
     Need {
         program: "debootstrap",

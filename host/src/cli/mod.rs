@@ -11,7 +11,6 @@ mod routes;
 mod send;
 mod serve;
 mod server;
-mod supervisor;
 mod table;
 
 use crate::telemetry::LogFormat;

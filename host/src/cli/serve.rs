@@ -1,8 +1,8 @@
 //! `gatepost serve`
 
-use super::{Ended, Serve, check, installation, report, supervisor};
+use super::{Ended, Serve, check, installation, report};
 use crate::{
-    app::{App, StartError},
+    app::{App, StartError, supervisor},
     telemetry,
 };
 use std::io;

@@ -97,8 +97,9 @@ fn the_package_installs_serves_upgrades_and_goes() {
 fn serve(debian: &Debian, port: u16) -> Process {
     let unit = fs::read_to_string(debian.path(UNIT)).unwrap();
     let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap();
+    // The shell stays: it is process 1 of this Debian, with whose end everything in it ends.
     let script = format!(
-        "exec setpriv --reuid={} --regid={} --clear-groups --no-new-privs --bounding-set=-all {}",
+        "setpriv --reuid={} --regid={} --clear-groups --no-new-privs --bounding-set=-all {}; exit $?",
         value("User"),
         value("Group"),
         value("ExecStart")

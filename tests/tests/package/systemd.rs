@@ -3,6 +3,7 @@
 use crate::TO;
 use gatepost_tests::{
     eventually,
+    guide::Guide,
     peers::debian::{Booted, Debian, packages},
     skip,
 };
@@ -102,6 +103,25 @@ fn the_service_can_write_its_own_and_nothing_else() {
     let metrics = booted.run("curl --silent 127.0.0.1:8025/metrics");
     let started = metrics.lines().find_map(|line| line.strip_prefix("process_start_time_seconds "));
     assert!(started.unwrap().parse::<f64>().unwrap() > 0.0, "{metrics}");
+}
+
+#[test]
+fn what_the_readme_gives_back_is_enough_for_a_port_below_1024() {
+    let Some(booted) = installed("what_the_readme_gives_back_is_enough_for_a_port_below_1024") else {
+        return;
+    };
+    let folder = booted.debian().path("/etc/systemd/system/gatepost.service.d");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("override.conf"), Guide::read("../README.md").block("ini", "[Service]").text())
+        .unwrap();
+    booted.run("sed -i 's/:8025/:80/' /etc/gatepost/gatepost.toml");
+    // Read by systemd as root, for root alone.
+    booted.run("umask 077; echo \"NAMED='a gateway of the environment'\" > /etc/gatepost/environment");
+    let definition = "[gateways.named]\nprovider = \"script\"\ndescription = { env = \"NAMED\" }\nparameters = { SCRIPT = \"outbox\" }\n";
+    fs::write(booted.debian().path("/etc/gatepost/gateways.d/named.toml"), definition).unwrap();
+    booted.run("systemctl daemon-reload && systemctl restart gatepost");
+    assert_eq!(booted.run("curl --silent 127.0.0.1/healthz").trim(), "{\"status\":\"ok\"}");
+    booted.run("set -a; . /etc/gatepost/environment; gatepost check");
 }
 
 #[test]

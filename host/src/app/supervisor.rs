@@ -1,14 +1,36 @@
 //! What systemd hears of `gatepost serve`: that it is ready, reloading, stopping, and that it lives. The protocol is sd_notify(3); where
 //! nobody listens to it (`NOTIFY_SOCKET` is not set), nothing is said.
 
-use crate::app::Pulse;
+use crate::store::{Store, StoreError};
 use sd_notify::NotifyState;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+/// Whether a host lives.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    store: Arc<dyn Store>,
+}
+
+impl Pulse {
+    pub(super) fn of(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// How many messages wait, as soon as the store's writer has answered. `None`: it is gone, at the end of the host or before.
+    ///
+    /// What it answers does not count: a start from anew makes no room on a disk that is full.
+    async fn beat(&self) -> Option<u64> {
+        match self.store.writable().await {
+            Err(StoreError::Closed) => None,
+            Ok(()) | Err(_) => Some(self.store.unfinished()),
+        }
+    }
+}
+
 /// Tells of a host that has begun to serve, until it is aborted: as long as the host drains, it lives.
-pub(super) async fn attend(pulse: Pulse, stop: CancellationToken) {
+pub async fn attend(pulse: Pulse, stop: CancellationToken) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;
     }
@@ -29,7 +51,7 @@ pub(super) async fn attend(pulse: Pulse, stop: CancellationToken) {
 }
 
 /// Tells of a reload from its beginning to its end, however it ended.
-pub(super) async fn reloading<T>(reload: impl Future<Output = T>) -> T {
+pub async fn reloading<T>(reload: impl Future<Output = T>) -> T {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(error) => tracing::warn!(%error, "the clock can't be read"),
