@@ -79,7 +79,7 @@ fn a_backup_of_a_running_host_holds_what_was_acknowledged_and_can_be_restored() 
         "nobody was held up: {:?}",
         loaded.statuses
     );
-    let lost = send(&host, "closed", "after the backup").id();
+    let lost = send(&host, "closed", "after-the-backup").id();
     host.kill();
     let looked = run(&guide, "integrity_check", &site.data(), &backups);
     assert_eq!(looked.lines().next(), Some("ok"), "{looked}");
