@@ -4,8 +4,11 @@
 use crate::store::{Store, StoreError};
 use sd_notify::NotifyState;
 use std::{sync::Arc, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
+
+/// How soon a store that is busy is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether a host lives.
 #[derive(Clone, Debug)]
@@ -22,9 +25,13 @@ impl Pulse {
     ///
     /// What it answers does not count: a start from anew makes no room on a disk that is full.
     async fn beat(&self) -> Option<u64> {
-        match self.store.writable().await {
-            Err(StoreError::Closed) => None,
-            Ok(()) | Err(_) => Some(self.store.unfinished()),
+        loop {
+            match self.store.writable().await {
+                Err(StoreError::Closed) => return None,
+                // Too much waits for the writer: that is no answer of its own. It may hang.
+                Err(StoreError::Busy) => sleep(AGAIN).await,
+                Ok(()) | Err(_) => return Some(self.store.unfinished()),
+            }
         }
     }
 }
@@ -91,7 +98,7 @@ mod tests {
         cell::RefCell,
         future::{pending, ready},
     };
-    use tokio::time::{Instant, sleep, timeout};
+    use tokio::time::{Instant, timeout};
 
     const EVERY: Duration = Duration::from_secs(30);
 

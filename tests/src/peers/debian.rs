@@ -6,6 +6,7 @@ use crate::{
     command::{self, Ended},
     eventually, tree,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -75,10 +76,7 @@ impl Debian {
         command.args(["--mount", "--pid", "--fork", "--kill-child"]);
         command.arg(format!("--mount-proc={}", self.path("proc").display()));
         command.arg("chroot").arg(self.root.path()).args(["sh", "-c", script]);
-        command
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        as_root_there(&mut command);
         command
     }
 
@@ -126,13 +124,13 @@ impl Debian {
 }
 
 /// The container's process 1: the only child of systemd-nspawn that is systemd.
-fn leader(nspawn: &Child) -> Option<String> {
+fn leader(nspawn: &Child) -> Option<Pid> {
     let id = nspawn.id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
     let is_systemd = |child: &&str| {
         fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name.trim() == "systemd")
     };
-    children.split_whitespace().find(is_systemd).map(str::to_owned)
+    Pid::from_raw(children.split_whitespace().find(is_systemd)?.parse().ok()?)
 }
 
 /// A Debian that runs. Ended when it is dropped.
@@ -140,7 +138,7 @@ fn leader(nspawn: &Child) -> Option<String> {
 pub struct Booted {
     debian: Debian,
     nspawn: Child,
-    leader: String,
+    leader: Pid,
 }
 
 impl Booted {
@@ -152,11 +150,11 @@ impl Booted {
     /// Runs a shell command in it, as root, to its end.
     pub fn try_run(&self, script: &str) -> Ended {
         let mut command = program("nsenter");
-        command.args(["--target", &self.leader, "--all", "--", "sh", "-c", script]);
         command
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("DEBIAN_FRONTEND", "noninteractive");
+            .arg("--target")
+            .arg(self.leader.as_raw_nonzero().to_string())
+            .args(["--all", "--", "sh", "-c", script]);
+        as_root_there(&mut command);
         command::run(&mut command, "")
     }
 
@@ -168,10 +166,17 @@ impl Booted {
 
 impl Drop for Booted {
     fn drop(&mut self) {
-        // Its end is that of everything in it.
-        drop(self.nspawn.kill());
+        // The end of its process 1 is that of everything in it; systemd-nspawn clears up and ends then.
+        if let Ok(None) = self.nspawn.try_wait() {
+            kill_process(self.leader, Signal::KILL).unwrap_or_default();
+        }
         drop(self.nspawn.wait());
     }
+}
+
+/// Nothing of this test's environment goes in.
+fn as_root_there(command: &mut Command) {
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DEBIAN_FRONTEND", "noninteractive");
 }
 
 fn well(script: &str, ended: Ended) -> String {

@@ -44,6 +44,8 @@ fn get(booted: &Booted, path: &str) -> Value {
 #[test]
 fn the_service_runs_and_is_upgraded_and_removed() {
     let Some(booted) = installed("the_service_runs_and_is_upgraded_and_removed") else { return };
+    let verified = booted.try_run("systemd-analyze verify --man=no gatepost.service");
+    assert_eq!((verified.code, verified.output().as_str()), (Some(0), ""), "{verified:?}");
     assert_eq!(booted.run("systemctl is-enabled gatepost").trim(), "enabled");
     assert_eq!(property(&booted, "ActiveState"), "active");
     assert_eq!(get(&booted, "/readyz"), json!({ "status": "ready", "gateways": { "outbox": "up" } }));
@@ -145,7 +147,9 @@ fn a_service_that_hangs_is_started_again_and_one_that_is_set_up_wrongly_is_not()
         (property(&booted, "ActiveState"), property(&booted, "ExecMainStatus")),
         ("failed".into(), "2".into())
     );
+    let journal = booted.run("journalctl --unit gatepost");
     assert!(
-        booted.run("journalctl --unit gatepost").contains("/etc/gatepost/gatepost.toml:14: store.kind: ")
+        journal.contains("/etc/gatepost/gatepost.toml:") && journal.contains(": store.kind: "),
+        "{journal}"
     );
 }
