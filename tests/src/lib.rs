@@ -29,6 +29,7 @@ pub mod database;
 pub mod eventually;
 pub mod events;
 pub mod fixtures;
+pub mod guide;
 pub mod host;
 pub mod load;
 pub mod outcome;

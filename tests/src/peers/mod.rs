@@ -1,15 +1,18 @@
 //! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
 
 pub mod certificates;
+pub mod debian;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
 pub mod node;
 pub mod postfix;
+pub mod privacyidea;
 pub mod process;
 pub mod python;
 pub mod proxy;
 pub mod service;
+pub mod service_manager;
 pub mod smsc;
 pub mod smtp;
 pub mod webhook_receiver;
