@@ -9,7 +9,7 @@ use crate::{
     delivery::{Delivery, Ticket},
     message::{
         Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
-        Validity,
+        Validity, WebhookUrl,
     },
     route::Routes,
     store::{Canceled, Inserted, Once, Place, Store, StoreError, Unmatched},
@@ -416,7 +416,7 @@ impl Acceptor {
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
-            callback_url: callback.map(|callback| callback.url().to_owned()),
+            callback_url: callback.map(|callback| WebhookUrl::new(callback.url())),
         }
     }
 }
