@@ -119,7 +119,7 @@ impl Actor {
             }
             let instant = Instant::now();
             if let Some(at) =
-                self.bucket.as_mut().map(|bucket| bucket.next(instant)).filter(|at| *at > instant)
+                self.bucket.as_mut().map(|bucket| bucket.next(1, instant)).filter(|at| *at > instant)
             {
                 return Some(at);
             }
@@ -200,7 +200,7 @@ impl Actor {
         match self.gateway.status.begin() {
             Ok(permit) => {
                 if let Some(bucket) = &mut self.bucket {
-                    bucket.take();
+                    bucket.take(1);
                 }
                 let gateway = self.gateway.clone();
                 self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, shared));
