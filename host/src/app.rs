@@ -2,15 +2,17 @@
 
 mod build;
 mod check;
+mod open_files;
 mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
+pub use open_files::raise_limit;
 pub(crate) use temporary::temporary_folder;
 
 use crate::{
     accept::{Acceptor, Caller, Refusal, Wishes},
-    api::{self, Api},
+    api::{self, Api, Door, Tls},
     config::{Config, ConfigProblems, Doubts, Reach},
     delivery::{
         Delivery, Inbox,
@@ -29,7 +31,7 @@ use crate::{
 };
 use build::build_gateways;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How long submits that are going on may take after the signal to stop.
@@ -61,6 +63,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// TLS can't be offered.
+    #[error("TLS can't be offered: {0}; report it")]
+    Tls(rustls::Error),
     /// Webhooks can't be sent.
     #[error(transparent)]
     Webhooks(ClientError),
@@ -84,6 +89,7 @@ pub struct App {
     acceptor: Arc<Acceptor>,
     config: Config,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
 }
 
 impl App {
@@ -104,25 +110,34 @@ impl App {
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let tls = config.server.tls.clone().map(Tls::new).transpose().map_err(StartError::Tls)?;
         let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
         let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
         let routes = Routes::new(config.routes.clone());
         let max_queued = config.store.max_queued;
         let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
         let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
-        Ok(Self { store, registry, acceptor, config, listener })
+        Ok(Self { store, registry, acceptor, config, listener, tls })
     }
 
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { store, registry, acceptor, config, listener } = self;
+        let Self { store, registry, acceptor, config, listener, tls } = self;
         match listener.local_addr() {
-            Ok(address) => tracing::info!(%address, gateways = config.gateways.len(), "listening"),
+            Ok(address) => {
+                tracing::info!(%address, tls = tls.is_some(), gateways = config.gateways.len(), "listening")
+            }
             Err(error) => tracing::warn!(%error, "listening, but the address is not known"),
         }
         let ended = CancellationToken::new();
         let router = Api::new(Arc::clone(&acceptor), config.api_keys, ended.clone()).router();
-        let serving = tokio::spawn(api::serve(listener, router, stop.clone(), ended.clone()));
+        // Dropped, and so aborted, at the end.
+        let mut following = JoinSet::new();
+        if let Some(tls) = &tls {
+            following.spawn(Arc::clone(tls).follow());
+        }
+        let door = Door { listener, tls, connections: open_files::connections() };
+        let serving = tokio::spawn(api::serve(door, router, stop.clone(), ended.clone()));
 
         stop.cancelled().await;
         tracing::info!(

@@ -4,6 +4,7 @@ use super::problem::Problem;
 use crate::{
     accept::Caller,
     config::{ApiKey, Reach, Scope},
+    gateway::Bucket,
     message::Message,
 };
 use axum::{
@@ -12,24 +13,38 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
-use subtle::ConstantTimeEq as _;
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use tokio::time::Instant;
 
 /// The keys that are known.
 #[derive(Debug)]
 pub(super) struct Access {
-    keys: Vec<ApiKey>,
+    keys: Vec<Known>,
+}
+
+/// A key, and what its rate leaves.
+#[derive(Debug)]
+struct Known {
+    key: ApiKey,
+    left: Option<Mutex<Bucket>>,
 }
 
 /// Whoever asks, after their key was found good.
 #[derive(Debug)]
 pub(super) struct Identity<'a> {
-    key: Option<&'a ApiKey>,
+    key: Option<&'a Known>,
 }
 
 impl Access {
     pub(super) fn new(keys: Vec<ApiKey>) -> Self {
-        Self { keys }
+        let now = Instant::now();
+        let known =
+            |key: ApiKey| Known { left: key.rate.map(|rate| Mutex::new(Bucket::new(rate, now))), key };
+        Self { keys: keys.into_iter().map(known).collect() }
     }
 
     /// Without keys, a request must be for a loopback name: a web page that has its own name resolve to 127.0.0.1 (DNS rebinding)
@@ -39,22 +54,22 @@ impl Access {
         if !self.keys.is_empty() {
             return Ok(());
         }
-        let hosts = request.headers().get_all(header::HOST).iter().count();
-        let authority = request
-            .uri()
-            .authority()
-            .cloned()
-            .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
-        match authority {
-            // Of two, which one counts depends on who reads them.
-            Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
-            _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
-                "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
-            )),
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let host = hosts.next().map(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        let target = request.uri().authority().cloned().map(Some);
+        // Each of them that is there: which one counts depends on who reads them.
+        let mut named = [target, host].into_iter().flatten().peekable();
+        let is_named = named.peek().is_some() && hosts.next().is_none();
+        if is_named && named.all(|authority| authority.is_some_and(|authority| is_loopback(&authority))) {
+            return Ok(());
         }
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+            "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
+        ))
     }
 
     /// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
+    /// Each request that is identified counts against the key's rate.
     pub(super) fn identify(&self, headers: &HeaderMap) -> Result<Identity<'_>, Problem> {
         if self.keys.is_empty() {
             return Ok(Identity { key: None });
@@ -64,23 +79,33 @@ impl Access {
                 .detail(detail)
                 .challenge()
         };
-        let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        let mut all = headers.get_all(header::AUTHORIZATION).iter();
+        let given = all.next().ok_or_else(|| {
             unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
         })?;
+        if all.next().is_some() {
+            return Err(unknown("the header Authorization is given twice"));
+        }
         let key = given
             .to_str()
             .ok()
             .and_then(credentials)
             .ok_or_else(|| unknown("the header Authorization can't be read"))?;
+        let key = self.find(&key).ok_or_else(|| unknown("this key is not known"))?;
+        let identity = Identity { key: Some(key) };
+        identity.count(1)?;
+        Ok(identity)
+    }
+
+    /// All of them are looked at, each in constant time: how long it takes tells neither which one it is nor how near a guess was.
+    fn find(&self, key: &[u8]) -> Option<&Known> {
+        const NONE: u64 = u64::MAX;
         let hash = Sha256::digest(key);
-        // All of them, each in constant time: how long it takes says nothing of how near a guess was.
-        let mut found = None;
-        for known in &self.keys {
-            if known.sha256.ct_eq(hash.as_slice()).into() {
-                found = Some(known);
-            }
+        let mut found = NONE;
+        for (number, known) in (0..NONE).zip(&self.keys) {
+            found.conditional_assign(&number, known.key.sha256.ct_eq(hash.as_slice()));
         }
-        found.map(|key| Identity { key: Some(key) }).ok_or_else(|| unknown("this key is not known"))
+        self.keys.get(usize::try_from(found).ok()?)
     }
 }
 
@@ -97,24 +122,50 @@ fn credentials(header: &str) -> Option<Vec<u8>> {
     decoded.get(colon + 1..).map(<[u8]>::to_vec)
 }
 
-fn is_loopback(host: &str) -> bool {
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    // The dot at the end of a name that is complete.
+    let name = host.strip_suffix('.').unwrap_or(host);
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_loopback = name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback && !authority.as_str().contains('@')
 }
 
 impl Identity<'_> {
+    /// Counts so many messages or requests against the key's rate.
+    pub(super) fn count(&self, count: u32) -> Result<(), Problem> {
+        let Some(left) = self.key.and_then(|key| key.left.as_ref()) else { return Ok(()) };
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        if !left.holds(count) {
+            let what = "a batch of so many messages is more than this key's rate allows in a second; send smaller ones";
+            return Err(Problem::too_many(what));
+        }
+        let now = Instant::now();
+        let next = left.next(count, now);
+        if next > now {
+            let what = "this key's rate is used up for the moment";
+            return Err(Problem::too_many(what).retry_after(next - now));
+        }
+        left.take(count);
+        Ok(())
+    }
+
+    fn key(&self) -> Option<&ApiKey> {
+        self.key.map(|known| &known.key)
+    }
+
     pub(super) fn caller(&self) -> Caller {
         Caller {
-            api_key: self.key.map(|key| key.name.clone()),
+            api_key: self.key().map(|key| key.name.clone()),
             reach: self.reach(),
-            callback_url: self.key.and_then(|key| key.callback_url.clone()),
+            callback_url: self.key().and_then(|key| key.callback_url.clone()),
         }
     }
 
     /// The routes and gateways that they may use.
     pub(super) fn reach(&self) -> Reach {
-        self.key.map(|key| key.reach.clone()).unwrap_or_default()
+        self.key().map(|key| key.reach.clone()).unwrap_or_default()
     }
 
     /// Whether they may post receipts of this gateway. Without keys nobody may.
@@ -134,7 +185,7 @@ impl Identity<'_> {
 
     /// Without keys, sending and reading are allowed.
     fn may(&self, scope: Scope) -> bool {
-        self.key.is_none_or(|key| key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin))
+        self.key().is_none_or(|key| key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin))
     }
 
     pub(super) fn must_send(&self) -> Result<(), Problem> {
@@ -143,12 +194,12 @@ impl Identity<'_> {
 
     /// Whether this message is one that they may see: all with `read`, their own with `send`.
     pub(super) fn may_see(&self, message: &Message) -> bool {
-        self.may(Scope::Read) || self.key.is_some_and(|key| message.api_key.as_ref() == Some(&key.name))
+        self.may(Scope::Read) || self.key().is_some_and(|key| message.api_key.as_ref() == Some(&key.name))
     }
 
     /// Whether they may cancel a message that they see: their own with `send`, all with `admin`.
     pub(super) fn must_cancel(&self, message: &Message) -> Result<(), Problem> {
-        let is_own = self.key.is_none_or(|key| message.api_key.as_ref() == Some(&key.name));
+        let is_own = self.key().is_none_or(|key| message.api_key.as_ref() == Some(&key.name));
         if self.may(Scope::Admin) || (is_own && self.may(Scope::Send)) {
             return Ok(());
         }
@@ -166,7 +217,7 @@ impl Identity<'_> {
 
     /// The key whose messages are all that they may see; `None` where it is all messages.
     pub(super) fn sees_only(&self) -> Option<String> {
-        self.key.filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
+        self.key().filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
     }
 
     fn forbidden(scope: &str) -> Problem {

@@ -9,13 +9,14 @@ use super::{
     Api,
     feed::{Place, Told},
     filter,
+    places::Waits,
     problem::Problem,
 };
 use crate::store::Filter;
 use axum::{
     body::{Body, Bytes},
     extract::State as Extract,
-    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
@@ -43,11 +44,11 @@ pub(super) async fn show(
     api.shared.access.identify(&headers)?.must_read()?;
     let (filter, mut given) = filter::parse(&uri, &["last_event_id"])?;
     let resume = resume_after(&headers, given.remove("last_event_id"))?;
-    let (place, latest) = api.shared.feed.join().ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-            .detail("too many streams of events at once")
-            .retry_after(RETRY)
-    })?;
+    let (place, latest) = api
+        .shared
+        .feed
+        .join()
+        .ok_or_else(|| Problem::overloaded("too many streams of events at once", RETRY))?;
     // A number beyond the last change is another store's: the rest of it will not come here.
     let position = resume.unwrap_or(latest).min(latest);
     let events = Events {
@@ -58,14 +59,17 @@ pub(super) async fn show(
         waiting: VecDeque::new(),
         silent_until: Instant::now() + AT_LEAST_EVERY,
         ending: api.shared.ending.clone(),
+        untaken: None,
     };
     // The position, so that a client that is cut before its first event misses nothing either.
     let first = format!(": Gatepost\nretry: 1000\nid: {position}\n\n");
     let pieces = stream::unfold((Some(first), events), |(first, mut events)| async move {
+        events.untaken = None;
         let piece = match first {
             Some(first) => first,
             None => events.next().await?,
         };
+        events.untaken = Some(events.place.place.waits());
         Some((Ok::<_, Infallible>(Bytes::from(piece)), (None, events)))
     });
     let headers = [
@@ -104,6 +108,8 @@ struct Events {
     waiting: VecDeque<Arc<Told>>,
     silent_until: Instant,
     ending: CancellationToken,
+    /// From when a piece was handed over until the next is asked for.
+    untaken: Option<Waits>,
 }
 
 impl Events {
@@ -132,7 +138,7 @@ impl Events {
             if self.position - self.told >= PASSED_OVER {
                 return Some(self.position_alone());
             }
-            if self.ending.is_cancelled() {
+            if self.ending.is_cancelled() || self.place.place.is_revoked() {
                 return None;
             }
             // A store that can't be read ends the stream: the client comes again, and goes on where it was.

@@ -18,7 +18,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The largest message, and the largest batch.
 const LARGEST: usize = 1 << 20;
@@ -56,6 +56,9 @@ pub(super) async fn send_batch(Extract(api): Extract<Api>, request: Request) -> 
     wait::no_parameters(request.uri())?;
     let key = idempotency_key(request.headers())?;
     let body = body::json(request, LARGEST_BATCH).await?;
+    // The request itself has counted as one.
+    let messages = body.get("messages").and_then(Value::as_array).map_or(0, Vec::len);
+    identity.count(u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX))?;
     let wishes = Wishes { wait: false, key };
     let messages = api.shared.acceptor.accept_batch(&body, &identity.caller(), &wishes).await?;
     let messages = messages.iter().map(as_json).collect::<Vec<_>>();

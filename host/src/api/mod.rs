@@ -2,24 +2,28 @@
 
 mod access;
 mod body;
+mod doings;
 mod events;
 mod feed;
 mod filter;
+mod head;
 mod health;
 mod list;
 mod messages;
 mod metrics;
+mod places;
 mod problem;
 mod receipts;
 mod routes;
 mod serve;
+mod tls;
 mod wait;
 
 use crate::{accept::Acceptor, config::ApiKey};
 use access::Access;
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -27,14 +31,19 @@ use axum::{
 };
 use feed::Feed;
 use health::Readiness;
+use places::Places;
 use problem::Problem;
-pub use serve::serve;
+pub use serve::{Door, serve};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+pub use tls::Tls;
 use tokio_util::sync::CancellationToken;
 
-/// Requests at once, those that wait for an outcome among them; over it: 503.
+/// Requests at once, those that wait for an outcome among them; over it the one is refused whose body has been coming longest, and where
+/// none is coming, the new one: 503.
 const REQUESTS: usize = 4096;
+
+/// The longest path with its query.
+const LONGEST_PATH: usize = 8 << 10;
 
 /// What the API stands on.
 #[derive(Clone, Debug)]
@@ -47,7 +56,7 @@ struct Shared {
     acceptor: Arc<Acceptor>,
     access: Access,
     readiness: Readiness,
-    requests: Semaphore,
+    requests: Arc<Places>,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
@@ -62,7 +71,7 @@ impl Api {
             acceptor,
             access: Access::new(keys),
             readiness: Readiness::default(),
-            requests: Semaphore::new(REQUESTS),
+            requests: Places::new(REQUESTS, Duration::ZERO),
             feed,
             ending,
         };
@@ -91,24 +100,33 @@ impl Api {
 }
 
 /// What holds for every request.
-async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Ok(_turn) = api.shared.requests.try_acquire() else {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded");
-        return problem
-            .detail("too many requests at once")
-            .retry_after(Duration::from_secs(1))
-            .into_response();
+async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let Some(place) = api.shared.requests.try_take().map(Arc::new) else {
+        return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
     };
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match api.shared.access.check_host(&request) {
+    request.extensions_mut().insert(Arc::clone(&place));
+    let method = request.method().clone();
+    // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = match api.shared.access.check_host(&request).and_then(|()| check_length(&request)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     // Messages are nobody's business but the caller's: no cache in between keeps them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // The path alone: a query may hold what does not belong into a log.
+    let path = path.as_ref().map(MatchedPath::as_str);
     tracing::debug!(%method, path, status = response.status().as_u16(), "request");
+    drop(place);
     response
+}
+
+fn check_length(request: &Request) -> Result<(), Problem> {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    if path.len() <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", "The address is too long")
+        .detail(format!("it may have at most {LONGEST_PATH} bytes")))
 }
 
 async fn no_such_resource() -> Problem {

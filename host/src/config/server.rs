@@ -2,15 +2,16 @@
 
 use super::{
     Server,
-    document::{Entry, Table},
+    document::Table,
     reader::{Reader, quoted},
+    tls,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
 pub(super) fn server(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Server {
-    let mut server = Server { listen: DEFAULT_LISTEN };
+    let mut server = Server { listen: DEFAULT_LISTEN, tls: None };
     let Some(table) = table else { return server };
     table.unknown(&["listen", "tls"], &mut reader.problems);
     if let Some(entry) = table.get("listen")
@@ -26,21 +27,7 @@ pub(super) fn server(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Serv
         }
     }
     if let Some(entry) = table.get("tls") {
-        reader.not_built(&entry, |reader| tls(&entry, reader));
+        server.tls = tls::tls(&entry, reader);
     }
     server
-}
-
-/// Certificate and key, each a path from the file's folder.
-fn tls(entry: &Entry<'_>, reader: &mut Reader<'_>) {
-    let Some(table) = entry.table(&mut reader.problems) else { return };
-    let known = ["cert", "key"];
-    table.unknown(&known, &mut reader.problems);
-    for name in known {
-        match table.get(name) {
-            Some(entry) => drop(reader.path(&entry)),
-            None if table.misspells(name, &known) => {}
-            None => reader.problems.push(table.missing(name, "name a file in PEM form")),
-        }
-    }
 }
