@@ -56,9 +56,7 @@ pub(super) async fn send_batch(Extract(api): Extract<Api>, request: Request) -> 
     wait::no_parameters(request.uri())?;
     let key = idempotency_key(request.headers())?;
     let body = body::json(request, LARGEST_BATCH).await?;
-    // The request itself has counted as one.
-    let messages = body.get("messages").and_then(Value::as_array).map_or(0, Vec::len);
-    identity.count(u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX))?;
+    identity.count_batch(body.get("messages").and_then(Value::as_array).map_or(0, Vec::len))?;
     let wishes = Wishes { wait: false, key };
     let messages = api.shared.acceptor.accept_batch(&body, &identity.caller(), &wishes).await?;
     let messages = messages.iter().map(as_json).collect::<Vec<_>>();

@@ -15,7 +15,7 @@ pub(super) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_see_some()?;
+    api.shared.access.identify(&headers)?.must_read()?;
     wait::no_parameters(&uri)?;
     let routes = api.shared.acceptor.routes().all().iter().map(as_json).collect::<Vec<_>>();
     Ok(Json(json!({ "routes": routes })))
@@ -38,7 +38,7 @@ pub(super) async fn explain(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     let identity = api.shared.access.identify(&headers)?;
-    identity.must_see_some()?;
+    identity.must_read()?;
     let (mut to, mut tag) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
         let place = match name.as_str() {

@@ -38,6 +38,9 @@ const LARGEST_HEAD: usize = 64 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 100;
 
+/// Connections that were given up and are not closed yet; beyond it nothing is accepted.
+const WINDING_UP: usize = 16;
+
 /// Requests at once on one connection of HTTP/2.
 const STREAMS: u32 = 128;
 
@@ -72,7 +75,7 @@ pub async fn serve(door: Door, router: Router, stop: CancellationToken, ended: C
     loop {
         let accepted = tokio::select! {
             () = host.stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept(), if open.len() < connections + WINDING_UP => accepted,
             Some(_) = open.join_next() => continue,
         };
         let stream = match accepted {

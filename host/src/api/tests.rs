@@ -1,4 +1,5 @@
 mod batch;
+mod connections;
 mod history;
 mod reach;
 mod receipts;

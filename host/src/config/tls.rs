@@ -182,12 +182,12 @@ pub(super) fn tls(entry: &Entry<'_>, reader: &mut Reader<'_>) -> Option<Tls> {
     let place = |name: &str| table.get(name).unwrap_or_else(|| entry.clone());
     match files.load() {
         Ok(credentials) => {
+            if let Some(end) = credentials.end() {
+                reader.warnings.push(place("cert").problem(end, "renew it"));
+            }
             if files.key_is_open() {
                 let what = format!("{} can be used by every user of this machine", files.key.display());
                 reader.warnings.push(place("key").problem(what, "take that away: chmod o= FILE"));
-            }
-            if let Some(end) = credentials.end() {
-                reader.warnings.push(place("cert").problem(end, "renew it"));
             }
             Some(Tls { files, credentials })
         }

@@ -300,8 +300,9 @@ async fn a_receiver_that_is_down_is_left_alone_and_gets_all_at_once_when_it_is_b
 #[tokio::test(start_paused = true)]
 async fn an_address_that_is_refused_holds_up_no_other_of_its_receiver() {
     let wrong = "https://app.example/wrong";
-    let world =
-        World::new(move |outgoing| at_once(if *outgoing.url == *wrong { refused(404) } else { Answer::Taken }));
+    let world = World::new(move |outgoing| {
+        at_once(if *outgoing.url == *wrong { refused(404) } else { Answer::Taken })
+    });
     world.many_sent(wrong, 100).await;
     world.many_sent(APP, 100).await;
     seconds(0).await;
