@@ -93,7 +93,7 @@ impl Access {
             .ok_or_else(|| unknown("the header Authorization can't be read"))?;
         let key = self.find(&key).ok_or_else(|| unknown("this key is not known"))?;
         let identity = Identity { key: Some(key) };
-        identity.count(1, 1)?;
+        identity.count()?;
         Ok(identity)
     }
 
@@ -133,17 +133,22 @@ fn is_loopback(authority: &Authority) -> bool {
 }
 
 impl Identity<'_> {
-    /// Counts the messages of a batch against the key's rate. The request itself has counted as one already.
-    pub(super) fn count_batch(&self, messages: usize) -> Result<(), Problem> {
-        let messages = u32::try_from(messages).unwrap_or(u32::MAX).max(1);
-        self.count(messages - 1, messages)
+    /// Counts a request against the key's rate.
+    fn count(&self) -> Result<(), Problem> {
+        self.take(1, |_| {})
     }
 
-    /// Counts so many against the key's rate, of `all` that come at once.
-    fn count(&self, count: u32, all: u32) -> Result<(), Problem> {
+    /// Counts the messages of a batch in place of the request that they came with.
+    pub(super) fn count_batch(&self, messages: usize) -> Result<(), Problem> {
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX).max(1);
+        self.take(messages, |bucket| bucket.give_back(1))
+    }
+
+    fn take(&self, count: u32, before: impl FnOnce(&mut Bucket)) -> Result<(), Problem> {
         let Some(left) = self.key.and_then(|key| key.left.as_ref()) else { return Ok(()) };
         let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-        if !left.holds(all) {
+        before(&mut left);
+        if !left.holds(count) {
             let what = "a batch of so many messages is more than this key's rate allows in a second; send smaller ones";
             return Err(Problem::too_many(what));
         }

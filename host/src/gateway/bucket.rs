@@ -41,6 +41,11 @@ impl Bucket {
         now + missing.unwrap_or(Duration::from_secs(3600)) + Duration::from_nanos(1)
     }
 
+    /// So many that were taken did not begin.
+    pub fn give_back(&mut self, count: u32) {
+        self.tokens = (self.tokens + f64::from(count)).min(self.most);
+    }
+
     /// So many begin.
     pub fn take(&mut self, count: u32) {
         self.tokens -= f64::from(count);

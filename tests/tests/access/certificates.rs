@@ -81,7 +81,8 @@ fn what_is_not_wrong_but_dangerous_is_a_warning() {
         }
     }
     let pair = authority.server_for_days("127.0.0.1", 13);
-    let host = Host::start_secure(&with_tls(&pair), &authority.certificate(), &[]);
+    let site = with_tls(&pair);
+    let host = Host::start_secure(&site, &authority.certificate(), &[]);
     assert!(host.log().contains("expires soon"), "the log says so too: {}", host.log());
 }
 
@@ -180,6 +181,7 @@ fn a_broken_pair_leaves_the_old_one_and_one_warning() {
 fn a_certificate_that_nobody_signed_will_do() {
     let folder = tempfile::tempdir().unwrap();
     let pair = self_signed(folder.path(), "127.0.0.1");
-    let host = Host::start_secure(&with_tls(&pair), &pair.certificate, &[]);
+    let site = with_tls(&pair);
+    let host = Host::start_secure(&site, &pair.certificate, &[]);
     assert_eq!(host.get("/healthz").status, 200);
 }
