@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod open_files;
 mod origin;
 mod reload;
 pub mod supervisor;
@@ -9,11 +10,12 @@ mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
+pub use open_files::raise_limit;
 pub(crate) use temporary::temporary_folder;
 
 use crate::{
     accept::{Acceptor, Caller, Refusal, Snapshot, Wishes},
-    api::{self, Api, Control as _},
+    api::{self, Api, Control as _, Door, Tls},
     config::{Config, ConfigProblems, Doubts, Reach},
     delivery::{
         Delivery, Inbox,
@@ -38,6 +40,7 @@ use supervisor::Pulse;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Notify},
+    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +73,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// TLS can't be offered.
+    #[error("TLS can't be offered: {0}; report it")]
+    Tls(rustls::Error),
     /// Webhooks can't be sent.
     #[error(transparent)]
     Webhooks(ClientError),
@@ -92,6 +98,7 @@ pub struct App {
     acceptor: Arc<Acceptor>,
     reloader: Reloader,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
 }
 
 impl App {
@@ -113,13 +120,14 @@ impl App {
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let tls = config.server.tls.clone().map(Tls::new).transpose().map_err(StartError::Tls)?;
         let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
         let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
         let snapshot = Snapshot::first(Arc::new(config), Arc::new(registry), &delivery);
         let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, snapshot, clock, metrics));
         let origins = Arc::new(Mutex::new(origins));
         let reloader = Reloader { acceptor: Arc::clone(&acceptor), libraries, sink, default_dirs, origins };
-        Ok(Self { store, acceptor, reloader, listener })
+        Ok(Self { store, acceptor, reloader, listener, tls })
     }
 
     /// Its pulse, which can be taken as long as it runs.
@@ -130,16 +138,22 @@ impl App {
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued. Each time that
     /// `reload` is notified, the configuration is read again.
     pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) {
-        let Self { store, acceptor, reloader, listener } = self;
+        let Self { store, acceptor, reloader, listener, tls } = self;
         let gateways = acceptor.snapshot().gateways.count();
         match listener.local_addr() {
-            Ok(address) => tracing::info!(%address, gateways, "listening"),
+            Ok(address) => tracing::info!(%address, tls = tls.is_some(), gateways, "listening"),
             Err(error) => tracing::warn!(%error, "listening, but the address is not known"),
         }
         let ended = CancellationToken::new();
         let control = Arc::new(reloader.clone());
         let router = Api::new(Arc::clone(&acceptor), control, ended.clone()).router();
-        let serving = tokio::spawn(api::serve(listener, router, stop.clone(), ended.clone()));
+        // Dropped, and so aborted, at the end.
+        let mut following = JoinSet::new();
+        if let Some(tls) = &tls {
+            following.spawn(Arc::clone(tls).follow());
+        }
+        let door = Door { listener, tls, connections: open_files::connections() };
+        let serving = tokio::spawn(api::serve(door, router, stop.clone(), ended.clone()));
 
         loop {
             tokio::select! {

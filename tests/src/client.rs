@@ -1,8 +1,11 @@
 //! The application's side: HTTP requests and their answers.
 
-use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{
+    Certificate,
+    blocking::{Client, ClientBuilder, RequestBuilder},
+};
 use serde_json::Value;
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 /// Longer than the longest wait that a test asks for.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -47,6 +50,12 @@ impl Answer {
 /// A client that goes straight to the host: no proxy, and no need of the system's certificates.
 pub fn new() -> Client {
     builder().build().unwrap()
+}
+
+/// One that trusts the certificates of this PEM file, and no others.
+pub fn trusting(ca: &Path) -> Client {
+    let authorities = Certificate::from_pem_bundle(&fs::read(ca).unwrap()).unwrap();
+    builder().tls_certs_only(authorities).build().unwrap()
 }
 
 /// One that sends this API key with every request.

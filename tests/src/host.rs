@@ -18,6 +18,7 @@ pub struct Host {
     log: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
+    scheme: &'static str,
     client: reqwest::blocking::Client,
 }
 
@@ -37,8 +38,24 @@ impl Host {
         Self::spawn(site, binary, arguments, &[])
     }
 
+    /// Starts the host of the staged tree on a site with TLS, whose certificate the CA in the file `ca` has signed, and waits until it
+    /// is ready.
+    pub fn start_secure(site: &Site, ca: &Path, arguments: &[&str]) -> Self {
+        Self::launch(site, &tree::binary(), arguments, &[], ("https", client::trusting(ca)))
+    }
+
     /// Both.
     pub fn spawn(site: &Site, binary: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(site, binary, arguments, environment, ("http", client::new()))
+    }
+
+    fn launch(
+        site: &Site,
+        binary: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        (scheme, client): (&'static str, reqwest::blocking::Client),
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = site.path().join(format!("log-{}.txt", COUNT.fetch_add(1, Ordering::Relaxed)));
         let output = File::create(&log).unwrap();
@@ -63,7 +80,7 @@ impl Host {
             }
             found
         });
-        let host = Self { child, log, address, client: client::new() };
+        let host = Self { child, log, address, scheme, client };
         eventually("the host is ready", || (host.try_get("/readyz")?.status == 200).then_some(()));
         host
     }
@@ -82,7 +99,7 @@ impl Host {
 
     /// An address below its own.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// A client that speaks to this host.

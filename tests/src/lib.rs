@@ -35,6 +35,7 @@ pub mod load;
 pub mod outcome;
 pub mod peers;
 pub mod random;
+pub mod raw;
 pub mod site;
 pub mod skip;
 pub mod tree;

@@ -40,6 +40,8 @@ const NEEDS: &[Need] = &[
         why: "a service that takes messages over HTTP",
         remedy: Remedy::Debian("nginx"),
     },
+    Need { program: "curl", why: "a client that speaks TLS", remedy: Remedy::Debian("curl") },
+    Need { program: "openssl", why: "another", remedy: Remedy::Debian("openssl") },
     Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
     Need { program: "mkfs.ext4", why: "makes a disk that gets full", remedy: Remedy::Debian("e2fsprogs") },
     Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },

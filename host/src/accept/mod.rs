@@ -10,7 +10,7 @@ use crate::{
     delivery::{Delivery, Ticket},
     message::{
         Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
-        Validity,
+        Validity, WebhookUrl,
     },
     store::{Canceled, Inserted, Once, Place, Store, StoreError, Unmatched},
     telemetry::metrics::Metrics,
@@ -426,7 +426,7 @@ impl Acceptor {
             validity,
             expires_at: validity.deadline(longest),
             api_key: caller.api_key.clone(),
-            callback_url: callback.map(|callback| callback.url().to_owned()),
+            callback_url: callback.map(|callback| WebhookUrl::new(callback.url())),
         }
     }
 }

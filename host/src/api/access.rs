@@ -1,9 +1,10 @@
 //! Who asks, and what they may do.
 
-use super::problem::Problem;
+use super::{Now, problem::Problem};
 use crate::{
     accept::{Caller, Snapshot},
-    config::{ApiKey, Reach, Scope},
+    config::{ApiKey, Rate, Reach, Scope},
+    gateway::Bucket,
     message::Message,
 };
 use axum::{
@@ -12,13 +13,38 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
-use subtle::ConstantTimeEq as _;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use tokio::time::Instant;
+
+/// What the rates of the API keys leave; by the keys' hashes, so that a reload changes nothing of it.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    left: Mutex<HashMap<[u8; 32], (Rate, Bucket)>>,
+}
+
+impl Rates {
+    /// Has `take` take from what is left of the key's rate, if it has one.
+    fn of<T>(&self, key: &ApiKey, now: Instant, take: impl FnOnce(&mut Bucket) -> T) -> Option<T> {
+        let rate = key.rate?;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, bucket) = left.entry(key.sha256).or_insert_with(|| (rate, Bucket::new(rate, now)));
+        if *known != rate {
+            (*known, *bucket) = (rate, bucket.at(rate));
+        }
+        Some(take(bucket))
+    }
+}
 
 /// Whoever asks, after their key was found good.
 #[derive(Debug)]
 pub(super) struct Identity<'a> {
     key: Option<&'a ApiKey>,
+    rates: &'a Rates,
 }
 
 /// Without keys, a request must be for a loopback name: a web page that has its own name resolve to 127.0.0.1 (DNS rebinding)
@@ -28,49 +54,59 @@ pub(super) fn check_host(keys: &[ApiKey], request: &Request) -> Result<(), Probl
     if !keys.is_empty() {
         return Ok(());
     }
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    let authority = request
-        .uri()
-        .authority()
-        .cloned()
-        .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
-    match authority {
-        // Of two, which one counts depends on who reads them.
-        Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
-        _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
-            "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
-        )),
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let target = request.uri().authority().cloned().map(Some);
+    // Each of them that is there: which one counts depends on who reads them.
+    let mut named = [target, host].into_iter().flatten().peekable();
+    let is_named = named.peek().is_some() && hosts.next().is_none();
+    if is_named && named.all(|authority| authority.is_some_and(|authority| is_loopback(&authority))) {
+        return Ok(());
     }
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+        "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
+    ))
 }
 
 /// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
-pub(super) fn identify<'a>(snapshot: &'a Snapshot, headers: &HeaderMap) -> Result<Identity<'a>, Problem> {
-    let keys = &snapshot.config.api_keys;
+/// Each request that is identified counts against the key's rate.
+pub(super) fn identify<'a>(now: &'a Now, headers: &HeaderMap) -> Result<Identity<'a>, Problem> {
+    let (keys, rates) = (&now.config.api_keys, now.rates());
     if keys.is_empty() {
-        return Ok(Identity { key: None });
+        return Ok(Identity { key: None, rates });
     }
     let unknown = |detail: &str| {
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
             .detail(detail)
             .challenge()
     };
-    let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let given = all.next().ok_or_else(|| {
         unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
     })?;
+    if all.next().is_some() {
+        return Err(unknown("the header Authorization is given twice"));
+    }
     let key = given
         .to_str()
         .ok()
         .and_then(credentials)
         .ok_or_else(|| unknown("the header Authorization can't be read"))?;
+    let key = find(keys, &key).ok_or_else(|| unknown("this key is not known"))?;
+    let identity = Identity { key: Some(key), rates };
+    identity.count()?;
+    Ok(identity)
+}
+
+/// All of them are looked at, each in constant time: how long it takes tells neither which one it is nor how near a guess was.
+fn find<'a>(keys: &'a [ApiKey], key: &[u8]) -> Option<&'a ApiKey> {
+    const NONE: u64 = u64::MAX;
     let hash = Sha256::digest(key);
-    // All of them, each in constant time: how long it takes says nothing of how near a guess was.
-    let mut found = None;
-    for known in keys {
-        if known.sha256.ct_eq(hash.as_slice()).into() {
-            found = Some(known);
-        }
+    let mut found = NONE;
+    for (number, known) in (0..NONE).zip(keys) {
+        found.conditional_assign(&number, known.sha256.ct_eq(hash.as_slice()));
     }
-    found.map(|key| Identity { key: Some(key) }).ok_or_else(|| unknown("this key is not known"))
+    keys.get(usize::try_from(found).ok()?)
 }
 
 /// Somebody who reads for longer than a request takes.
@@ -88,10 +124,14 @@ impl Reader {
             None => keys.is_empty(),
             Some(hash) => {
                 let key = keys.iter().find(|key| key.sha256 == hash);
-                key.is_some_and(|key| Identity { key: Some(key) }.may(Scope::Read))
+                key.is_some_and(|key| permits(key, Scope::Read))
             }
         }
     }
+}
+
+fn permits(key: &ApiKey, scope: Scope) -> bool {
+    key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin)
 }
 
 fn credentials(header: &str) -> Option<Vec<u8>> {
@@ -107,13 +147,47 @@ fn credentials(header: &str) -> Option<Vec<u8>> {
     decoded.get(colon + 1..).map(<[u8]>::to_vec)
 }
 
-fn is_loopback(host: &str) -> bool {
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    // The dot at the end of a name that is complete.
+    let name = host.strip_suffix('.').unwrap_or(host);
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_loopback = name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback && !authority.as_str().contains('@')
 }
 
 impl Identity<'_> {
+    /// Counts a request against the key's rate.
+    fn count(&self) -> Result<(), Problem> {
+        self.take(1, |_| {})
+    }
+
+    /// Counts the messages of a batch in place of the request that they came with.
+    pub(super) fn count_batch(&self, messages: usize) -> Result<(), Problem> {
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX).max(1);
+        self.take(messages, |bucket| bucket.give_back(1))
+    }
+
+    fn take(&self, count: u32, before: impl FnOnce(&mut Bucket)) -> Result<(), Problem> {
+        let now = Instant::now();
+        let take = |left: &mut Bucket| {
+            before(left);
+            if !left.holds(count) {
+                let what = "a batch of so many messages is more than this key's rate allows in a second; send smaller ones";
+                return Err(Problem::too_many(what));
+            }
+            let next = left.next(count, now);
+            if next > now {
+                let what = "this key's rate is used up for the moment";
+                return Err(Problem::too_many(what).retry_after(next - now));
+            }
+            left.take(count);
+            Ok(())
+        };
+        self.key.and_then(|key| self.rates.of(key, now, take)).unwrap_or(Ok(()))
+    }
+
     pub(super) fn caller(&self) -> Caller {
         Caller {
             api_key: self.key.map(|key| key.name.clone()),
@@ -171,7 +245,7 @@ impl Identity<'_> {
 
     /// Without keys, sending and reading are allowed.
     fn may(&self, scope: Scope) -> bool {
-        self.key.is_none_or(|key| key.scopes.contains(&scope) || key.scopes.contains(&Scope::Admin))
+        self.key.is_none_or(|key| permits(key, scope))
     }
 
     pub(super) fn must_send(&self) -> Result<(), Problem> {

@@ -1,6 +1,6 @@
 //! Bodies of requests: bounded in size and time.
 
-use super::problem::Problem;
+use super::{places::Place, problem::Problem};
 use axum::{
     body::{Body, HttpBody as _},
     extract::Request,
@@ -8,7 +8,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How much of a body that is too large is read before it is refused.
 const DRAINED: usize = 8 << 20;
@@ -33,6 +33,8 @@ pub(super) async fn json(request: Request, largest: usize) -> Result<Value, Prob
 /// What a request brings, of at most `largest` bytes.
 pub(super) async fn bytes(request: Request, largest: usize) -> Result<Vec<u8>, Problem> {
     let awaits_permission = request.headers().contains_key(header::EXPECT);
+    // While the body comes, the request may lose its place to others.
+    let place = request.extensions().get::<Arc<Place>>().cloned();
     let body = request.into_body();
     let drained = DRAINED.max(largest);
     // Whoever asks before sending, or would send without end, is told at once.
@@ -40,7 +42,12 @@ pub(super) async fn bytes(request: Request, largest: usize) -> Result<Vec<u8>, P
     if announced > drained as u64 || (announced > largest as u64 && awaits_permission) {
         return Err(too_large(largest));
     }
-    read(body, largest, drained).await
+    let Some(place) = place else { return read(body, largest, drained).await };
+    let _waits = place.waits();
+    tokio::select! {
+        read = read(body, largest, drained) => read,
+        () = place.revoked() => Err(Problem::overloaded("the rest of the body kept others waiting", Duration::from_secs(1))),
+    }
 }
 
 fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -10,13 +10,14 @@ use super::{
     access::{self, Reader},
     feed::{Place, Told},
     filter,
+    places::Waits,
     problem::Problem,
 };
 use crate::{accept::Snapshot, store::Filter};
 use axum::{
     body::{Body, Bytes},
     extract::State as Extract,
-    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
@@ -46,11 +47,11 @@ pub(super) async fn show(
     identity.must_read()?;
     let (filter, mut given) = filter::parse(&uri, &["last_event_id"])?;
     let resume = resume_after(&headers, given.remove("last_event_id"))?;
-    let (place, latest) = api.shared.feed.join().ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-            .detail("too many streams of events at once")
-            .retry_after(RETRY)
-    })?;
+    let (place, latest) = api
+        .shared
+        .feed
+        .join()
+        .ok_or_else(|| Problem::overloaded("too many streams of events at once", RETRY))?;
     // A number beyond the last change is another store's: the rest of it will not come here.
     let position = resume.unwrap_or(latest).min(latest);
     let events = Events {
@@ -63,14 +64,17 @@ pub(super) async fn show(
         reader: identity.reader(),
         snapshots: api.shared.acceptor.snapshots(),
         ending: api.shared.ending.clone(),
+        untaken: None,
     };
     // The position, so that a client that is cut before its first event misses nothing either.
     let first = format!(": Gatepost\nretry: 1000\nid: {position}\n\n");
     let pieces = stream::unfold((Some(first), events), |(first, mut events)| async move {
+        events.untaken = None;
         let piece = match first {
             Some(first) => first,
             None => events.next().await?,
         };
+        events.untaken = Some(events.place.place.waits());
         Some((Ok::<_, Infallible>(Bytes::from(piece)), (None, events)))
     });
     let headers = [
@@ -111,6 +115,8 @@ struct Events {
     reader: Reader,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     ending: CancellationToken,
+    /// From when a piece was handed over until the next is asked for.
+    untaken: Option<Waits>,
 }
 
 impl Events {
@@ -143,7 +149,7 @@ impl Events {
             if self.position - self.told >= PASSED_OVER {
                 return Some(self.position_alone());
             }
-            if self.ending.is_cancelled() {
+            if self.ending.is_cancelled() || self.place.place.is_revoked() {
                 return None;
             }
             // A store that can't be read ends the stream: the client comes again, and goes on where it was.

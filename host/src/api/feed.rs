@@ -3,6 +3,7 @@
 //! Streams that are up to date, which nearly all are nearly always, cost the store nothing. One that is behind reads on its own until it
 //! has caught up, as fast as its client takes what it reads.
 
+use super::places::{self, Places};
 use crate::{
     accept::Acceptor,
     message::{Message, as_json},
@@ -14,11 +15,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Streams at once; over it: 503.
+/// Streams at once; over it: 503, unless a client of one has taken nothing for a while: it has the rest sent when it comes again.
 const STREAMS: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Changes that are kept for all, about two seconds of a busy host: 2 MB.
 const RECENT: usize = 1024;
@@ -60,7 +62,7 @@ impl Told {
 pub(super) struct Feed {
     acceptor: Arc<Acceptor>,
     ending: CancellationToken,
-    turns: Arc<Semaphore>,
+    places: Arc<Places>,
     recent: Mutex<Recent>,
     /// Up to which number the recent changes go.
     read: watch::Sender<u64>,
@@ -81,13 +83,14 @@ struct Recent {
 pub(super) struct Place {
     feed: Arc<Feed>,
     read: watch::Receiver<u64>,
-    _turn: OwnedSemaphorePermit,
+    /// Lost to another when the client takes nothing.
+    pub(super) place: places::Place,
 }
 
 impl Feed {
     pub(super) fn new(acceptor: Arc<Acceptor>, ending: CancellationToken) -> Arc<Self> {
-        let turns = Arc::new(Semaphore::new(STREAMS));
-        Arc::new(Self { acceptor, ending, turns, recent: Mutex::default(), read: watch::Sender::default() })
+        let places = Places::new(STREAMS, PATIENCE);
+        Arc::new(Self { acceptor, ending, places, recent: Mutex::default(), read: watch::Sender::default() })
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -96,10 +99,10 @@ impl Feed {
 
     /// A place for one more stream, and the number of the last change; `None` if there are too many.
     pub(super) fn join(self: &Arc<Self>) -> Option<(Place, u64)> {
-        let turn = Arc::clone(&self.turns).try_acquire_owned().ok()?;
+        let place = self.places.try_take()?;
         let latest = *self.acceptor.latest_change().borrow();
         let mut recent = self.recent();
-        let place = Place { feed: Arc::clone(self), read: self.read.subscribe(), _turn: turn };
+        let place = Place { feed: Arc::clone(self), read: self.read.subscribe(), place };
         if !recent.is_read {
             *recent = Recent { changes: VecDeque::new(), after: latest, end: latest, is_read: true };
             self.read.send_replace(latest);

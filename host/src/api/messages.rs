@@ -18,7 +18,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The largest message, and the largest batch.
 const LARGEST: usize = 1 << 20;
@@ -64,6 +64,7 @@ pub(super) async fn send_batch(
     wait::no_parameters(request.uri())?;
     let key = idempotency_key(request.headers())?;
     let body = body::json(request, LARGEST_BATCH).await?;
+    identity.count_batch(body.get("messages").and_then(Value::as_array).map_or(0, Vec::len))?;
     let wishes = Wishes { wait: false, key };
     let messages = api.shared.acceptor.accept_batch(&now, &body, &identity.caller(), &wishes).await?;
     let messages = messages.iter().map(as_json).collect::<Vec<_>>();

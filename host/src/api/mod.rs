@@ -4,26 +4,31 @@ mod access;
 mod body;
 mod check;
 mod control;
+mod doings;
 mod events;
 mod feed;
 mod filter;
 mod gateways;
+mod head;
 mod health;
 mod list;
 mod messages;
 mod metrics;
+mod places;
 mod problem;
 mod providers;
 mod receipts;
 mod reload;
 mod routes;
 mod serve;
+mod tls;
 mod wait;
 
 use crate::accept::{Acceptor, Snapshot};
+use access::Rates;
 use axum::{
     Router,
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -32,14 +37,20 @@ use axum::{
 pub use control::{Control, Edit, NotReloaded, Reloaded, Undo};
 use feed::Feed;
 use health::Readiness;
+use places::Places;
 pub use problem::Problem;
-pub use serve::serve;
+pub use serve::{Door, serve};
 use std::{convert::Infallible, ops::Deref, sync::Arc, time::Duration};
+pub use tls::Tls;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Requests at once, those that wait for an outcome among them; over it: 503.
+/// Requests at once, those that wait for an outcome among them; over it the one is refused whose body has been coming longest, and where
+/// none is coming, the new one: 503.
 const REQUESTS: usize = 4096;
+
+/// The longest path with its query.
+const LONGEST_PATH: usize = 8 << 10;
 
 /// What the API stands on.
 #[derive(Clone, Debug)]
@@ -52,7 +63,8 @@ struct Shared {
     acceptor: Arc<Acceptor>,
     control: Arc<dyn Control>,
     readiness: Readiness,
-    requests: Semaphore,
+    rates: Arc<Rates>,
+    requests: Arc<Places>,
     checks: Semaphore,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
@@ -68,7 +80,8 @@ impl Api {
             acceptor,
             control,
             readiness: Readiness::default(),
-            requests: Semaphore::new(REQUESTS),
+            rates: Arc::default(),
+            requests: Places::new(REQUESTS, Duration::ZERO),
             checks: Semaphore::new(check::CHECKS),
             feed,
             ending,
@@ -105,13 +118,27 @@ impl Api {
 
 /// The configuration as it ran when the request came: a reload in the middle of it changes nothing for it.
 #[derive(Clone, Debug)]
-struct Now(Arc<Snapshot>);
+struct Now {
+    snapshot: Arc<Snapshot>,
+    rates: Arc<Rates>,
+}
+
+impl Now {
+    fn of(api: &Api) -> Self {
+        Self { snapshot: api.shared.acceptor.snapshot(), rates: Arc::clone(&api.shared.rates) }
+    }
+
+    /// What the rates of the keys leave.
+    fn rates(&self) -> &Rates {
+        &self.rates
+    }
+}
 
 impl Deref for Now {
     type Target = Snapshot;
 
     fn deref(&self) -> &Snapshot {
-        &self.0
+        &self.snapshot
     }
 }
 
@@ -121,22 +148,22 @@ impl FromRequestParts<Api> for Now {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         // Every request passes `admit`, which puts it there.
         let put = parts.extensions.get::<Self>().cloned();
-        Ok(put.unwrap_or_else(|| Self(api.shared.acceptor.snapshot())))
+        Ok(put.unwrap_or_else(|| Self::of(api)))
     }
 }
 
 /// What holds for every request.
 async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let Ok(_turn) = api.shared.requests.try_acquire() else {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded");
-        return problem
-            .detail("too many requests at once")
-            .retry_after(Duration::from_secs(1))
-            .into_response();
+    let Some(place) = api.shared.requests.try_take().map(Arc::new) else {
+        return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
     };
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let now = Now(api.shared.acceptor.snapshot());
-    let mut response = match access::check_host(&now.config.api_keys, &request) {
+    request.extensions_mut().insert(Arc::clone(&place));
+    let method = request.method().clone();
+    // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let now = Now::of(&api);
+    let good = access::check_host(&now.config.api_keys, &request).and_then(|()| check_length(&request));
+    let mut response = match good {
         Ok(()) => {
             request.extensions_mut().insert(now);
             next.run(request).await
@@ -145,9 +172,19 @@ async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Resp
     };
     // Messages are nobody's business but the caller's: no cache in between keeps them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // The path alone: a query may hold what does not belong into a log.
+    let path = path.as_ref().map(MatchedPath::as_str);
     tracing::debug!(%method, path, status = response.status().as_u16(), "request");
+    drop(place);
     response
+}
+
+fn check_length(request: &Request) -> Result<(), Problem> {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    if path.len() <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", "The address is too long")
+        .detail(format!("it may have at most {LONGEST_PATH} bytes")))
 }
 
 async fn no_such_resource() -> Problem {

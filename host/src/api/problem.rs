@@ -11,6 +11,8 @@ use axum::{
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+const CONTENT_TYPE: &str = "application/problem+json";
+
 /// A problem document. Its `type` is `urn:gatepost:problem:` and a word.
 #[derive(Debug)]
 pub struct Problem {
@@ -84,10 +86,35 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that").detail(what)
     }
 
+    /// More than the API key's rate permits.
+    pub(super) fn too_many(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests with this API key")
+            .detail(what)
+    }
+
+    /// More than there is room for.
+    pub(super) fn overloaded(what: impl Into<String>, retry_after: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+            .detail(what)
+            .retry_after(retry_after)
+    }
+
     pub(super) fn stopping() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The host is stopping")
             .detail("send it again in a moment")
             .retry_after(Duration::from_secs(5))
+    }
+}
+
+impl Problem {
+    /// The whole answer, for where no HTTP is spoken.
+    pub(super) fn as_http1(&self) -> String {
+        let body = Value::Object(self.body.clone()).to_string();
+        format!(
+            "HTTP/1.1 {}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.status,
+            body.len()
+        )
     }
 }
 
@@ -96,11 +123,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Invalid(errors) => Self::invalid_fields(errors),
             Refusal::Forbidden(what) => Self::forbidden(what),
-            Refusal::Overloaded { reason, retry_after } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-                    .detail(reason)
-                    .retry_after(retry_after)
-            }
+            Refusal::Overloaded { reason, retry_after } => Self::overloaded(reason, retry_after),
             refusal @ Refusal::KeyReused => {
                 Self::new(StatusCode::CONFLICT, "key-reused", "The Idempotency-Key was used before")
                     .detail(format!("{refusal}; use another one for another request"))
@@ -126,11 +149,12 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Value::Object(self.body).to_string();
-        let mut response =
-            (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response = (self.status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, after.as_secs().max(1).into());
+            // Rounded up: who comes a moment too early is refused again.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }
         if self.challenge {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gatepost\""));

@@ -64,7 +64,7 @@ struct Candidate {
 /// `GET /v1/routes`
 pub(super) async fn list(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Routes>, Problem> {
     let identity = access::identify(&now, &headers)?;
-    identity.must_see_some()?;
+    identity.must_read()?;
     wait::no_parameters(&uri)?;
     let reach = identity.reach();
     let usable = now.routes.all().filter(|route| reach.route(route.name()));
@@ -85,7 +85,7 @@ fn shown(route: &Route) -> Shown {
 /// `GET /v1/routes/explain`: which gateways a message would be tried through, in which order, and why.
 pub(super) async fn explain(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Explained>, Problem> {
     let identity = access::identify(&now, &headers)?;
-    identity.must_see_some()?;
+    identity.must_read()?;
     let (mut to, mut tag) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
         let place = match name.as_str() {

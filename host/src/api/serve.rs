@@ -1,31 +1,51 @@
 //! Connections: accepted, bounded, ended in an orderly way.
 
-use axum::{Router, http::Request};
+use super::{
+    doings::{Doings, Watched},
+    places::{Place, Places},
+    tls::{self, Tls},
+};
+use axum::{
+    Router,
+    http::{Request, Response},
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::conn::auto::Builder,
     service::TowerToHyperService,
 };
+use rustix::{io::Errno, net::sockopt::set_tcp_user_timeout};
 use std::{
+    convert::Infallible,
     io,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-/// Connections at once. The next one waits to be accepted until another ends.
-const CONNECTIONS: usize = 8192;
+/// The longest head of a request.
+const LARGEST_HEAD: usize = 64 << 10;
 
-/// How long the head of a request may take to come: whoever sends it byte by byte holds a connection no longer.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Headers of a request.
+const MOST_HEADERS: usize = 100;
 
-/// How long the first request of a connection may take to come. Hyper's own limit starts once it knows which HTTP is spoken: who
-/// says nothing at all would hold a connection for ever.
-const FIRST_REQUEST: Duration = Duration::from_secs(20);
+/// Connections that were given up and are not closed yet; beyond it nothing is accepted.
+const WINDING_UP: usize = 16;
+
+/// Requests at once on one connection of HTTP/2.
+const STREAMS: u32 = 128;
+
+/// How long a peer may leave unacknowledged what was sent: it has gone without a word.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// How long connections may take to end once everything is answered.
 const LINGER: Duration = Duration::from_secs(3);
@@ -33,49 +53,49 @@ const LINGER: Duration = Duration::from_secs(3);
 /// After an error of `accept` that will be there again at once: too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Door {
+    /// Where they are accepted.
+    pub listener: TcpListener,
+    /// TLS, and nothing else then.
+    pub tls: Option<Arc<Tls>>,
+    /// Connections at once. When there are as many, a new one takes the place of the one that has been idle longest; while none is, it
+    /// waits.
+    pub connections: usize,
+}
+
 /// Serves until `stop` is cancelled; then no connection is accepted any more, and those that are open end after the answer to their
 /// present request, at the latest 3 s after `ended` was cancelled.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, ended: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .max_concurrent_streams(256);
+pub async fn serve(door: Door, router: Router, stop: CancellationToken, ended: CancellationToken) {
+    let Door { listener, tls, connections } = door;
+    let places = Places::new(connections, Duration::ZERO);
+    let host = Arc::new(Host { builder: builder(), router, tls, stop });
+    let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = next(&listener, &connections) => accepted,
+            () = host.stop.cancelled() => break,
+            accepted = listener.accept(), if open.len() < connections + WINDING_UP => accepted,
+            Some(_) = open.join_next() => continue,
         };
-        let (stream, turn) = match accepted {
-            Ok(accepted) => accepted,
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) if is_of_one_connection(&error) => {
+                tracing::debug!(%error, "a connection ended before it was accepted");
+                continue;
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
+                places.give_up_one();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let begun = CancellationToken::new();
-        let service = TowerToHyperService::new(Begins { router: router.clone(), begun: begun.clone() });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => Some(ended),
-                () = begun.cancelled() => Some(connection.await),
-                () = tokio::time::sleep(FIRST_REQUEST) => None,
-            };
-            match ended {
-                Some(Ok(())) => {}
-                Some(Err(error)) => tracing::debug!(%error, "a connection broke"),
-                None => tracing::debug!("a connection brought no request in time"),
-            }
-            drop(turn);
-        });
+        let place = tokio::select! {
+            () = host.stop.cancelled() => break,
+            place = places.take() => place,
+        };
+        open.spawn(Arc::clone(&host).serve(stream, place));
     }
     drop(listener);
     let overdue = async {
@@ -83,43 +103,126 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         tokio::time::sleep(LINGER).await;
     };
     tokio::select! {
-        () = graceful.shutdown() => {}
-        () = overdue => tracing::warn!("connections were still open at the end"),
+        () = async { while open.join_next().await.is_some() {} } => {}
+        () = overdue => tracing::warn!(connections = open.len(), "connections were still open at the end"),
     }
 }
 
-/// Says when the first request is there.
-#[derive(Clone)]
-struct Begins {
-    router: Router,
-    begun: CancellationToken,
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // `Doings` has limits of its own, which begin before it is known which HTTP is spoken.
+        .header_read_timeout(None)
+        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .max_header_list_size(LARGEST_HEAD as u32)
+        .max_concurrent_streams(STREAMS)
+        // A client that opens streams only to reset them is told to calm down, and is gone.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(100);
+    builder
 }
 
-impl<B> Service<Request<B>> for Begins
-where
-    Router: Service<Request<B>>,
-{
-    type Response = <Router as Service<Request<B>>>::Response;
-    type Error = <Router as Service<Request<B>>>::Error;
-    type Future = <Router as Service<Request<B>>>::Future;
+/// Errors of `accept` that are those of the connection that would have been next: Linux hands them on.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    let too_many = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_none_or(|error| !too_many.contains(&error))
+}
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+/// What serves each connection.
+#[derive(Debug)]
+struct Host {
+    builder: Builder<TokioExecutor>,
+    router: Router,
+    tls: Option<Arc<Tls>>,
+    stop: CancellationToken,
+}
+
+impl Host {
+    async fn serve(self: Arc<Self>, stream: TcpStream, place: Place) {
+        let doings = Doings::new(place);
+        // Answers are small and somebody waits for each. Whatever can't be set is not worth the connection.
+        let unacknowledged = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) =
+            stream.set_nodelay(true).and_then(|()| Ok(set_tcp_user_timeout(&stream, unacknowledged)?))
+        {
+            tracing::debug!(%error, "a connection can't be set up as it should be");
+        }
+        let Some(tls) = &self.tls else { return self.speak(stream, doings).await };
+        let accepted = tokio::select! {
+            accepted = tls::accept(tls, stream) => accepted,
+            () = doings.revoked() => return,
+            () = doings.overdue() => return tracing::debug!("a TLS handshake was not done in time"),
+            () = self.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok(Some(stream)) => self.speak(stream, doings).await,
+            Ok(None) => tracing::debug!("plain HTTP came to a TLS port"),
+            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        }
+    }
+
+    async fn speak<S>(&self, stream: S, doings: Arc<Doings>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = Seen { router: self.router.clone(), doings: Arc::clone(&doings) };
+        let stream = TokioIo::new(Watched { stream, doings: Arc::clone(&doings) });
+        let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
+        let mut connection = pin!(connection);
+        let mut is_leaving = false;
+        loop {
+            tokio::select! {
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection broke");
+                    }
+                    return;
+                }
+                () = self.stop.cancelled(), if !is_leaving => {}
+                () = doings.revoked(), if !is_leaving => {
+                    if doings.is_idle() {
+                        return tracing::debug!("an idle connection makes room for another");
+                    }
+                }
+                () = doings.overdue() => return tracing::debug!("a connection was idle for too long"),
+            }
+            // The present request is answered.
+            connection.as_mut().graceful_shutdown();
+            is_leaving = true;
+        }
+    }
+}
+
+/// Notes when requests come, and when their answers are taken.
+#[derive(Clone)]
+struct Seen {
+    router: Router,
+    doings: Arc<Doings>,
+}
+
+impl<B> Service<Request<B>> for Seen
+where
+    Router:
+        Service<Request<B>, Response = axum::response::Response, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = Response<super::doings::Answer>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.router, context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.begun.cancel();
-        self.router.call(request)
+        let doing = self.doings.begins(request.version());
+        let answer = self.router.call(request);
+        async move { Ok(answer.await?.map(|body| doing.answered(body))) }.boxed()
     }
-}
-
-async fn next(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let turn = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    // Answers are small and somebody waits for each.
-    stream.set_nodelay(true)?;
-    Ok((stream, turn))
 }

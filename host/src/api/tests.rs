@@ -1,4 +1,5 @@
 mod batch;
+mod connections;
 mod history;
 mod reach;
 mod receipts;
@@ -21,9 +22,11 @@ use axum::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 use tower::ServiceExt as _;
 
@@ -109,6 +112,7 @@ fn key(name: &str, scopes: &[Scope]) -> ApiKey {
         sha256: Sha256::digest(name).into(),
         scopes: scopes.to_vec(),
         reach: Reach::default(),
+        rate: None,
         callback_url: None,
     }
 }
@@ -253,14 +257,23 @@ async fn readiness_shows_the_gateways() {
     );
 }
 
+/// Serves at an address, until the first token is cancelled; has everything end when the second is.
+async fn serving(
+    host: &Host,
+    connections: usize,
+) -> (SocketAddr, CancellationToken, CancellationToken, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let door = Door { listener, tls: None, connections };
+    (address, stop.clone(), ended.clone(), tokio::spawn(serve(door, host.router.clone(), stop, ended)))
+}
+
 /// A connection that says nothing more is ended, so that nobody can hold them all.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_come_ends_the_connection() {
     let host = Host::new(10, Vec::new()).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let serving = tokio::spawn(serve(listener, host.router.clone(), stop.clone(), ended.clone()));
+    let (address, stop, ended, serving) = serving(&host, 10).await;
     let mut slow = TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").await.unwrap();
     let mut answer = Vec::new();
@@ -282,10 +295,7 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_request_is_ended() {
     let host = Host::new(10, Vec::new()).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let serving = tokio::spawn(serve(listener, host.router.clone(), stop.clone(), ended.clone()));
+    let (address, stop, ended, serving) = serving(&host, 10).await;
     let openings: [&[u8]; 3] = [b"", b"PRI * HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"];
     for opening in openings {
         let mut silent = TcpStream::connect(address).await.unwrap();
@@ -383,8 +393,7 @@ async fn a_route_explains_itself() {
     .await;
     let get = async |uri: &str| host.call(request(Method::GET, uri).body(Body::empty()).unwrap()).await;
     let (status, _, body) = get("/v1/routes").await;
-    let route =
-        json!({ "name": "default", "gateways": ["strict", "quick"], "strategy": "failover", "match": null });
+    let route = json!({ "name": "default", "gateways": ["strict", "quick"], "strategy": "failover", "weights": null, "match": null });
     assert_eq!((status.as_u16(), body), (200, json!({ "routes": [route] })));
     let (status, _, body) = get("/v1/routes/explain?to=%2B4917012&tag=login").await;
     let up = |name: &str| json!({ "name": name, "usable": true, "why": "up" });

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod api_key;
 mod check;
 mod import;
 mod installation;
@@ -68,6 +69,8 @@ enum Command {
     Routes(routes::Routes),
     /// List the providers that are found, or print what one of them takes.
     Providers(providers::Providers),
+    /// Make keys for those who use the API.
+    ApiKey(api_key::ApiKey),
     /// Take over the definitions of another system.
     Import(import::Import),
     /// Print shell completions.
@@ -133,6 +136,7 @@ pub fn run() -> ExitCode {
         Command::Messages(arguments) => messages::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
+        Command::ApiKey(arguments) => api_key::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),

@@ -15,6 +15,11 @@ pub(super) fn text(text: impl fmt::Display) {
     write!(io::stdout(), "{text}").unwrap_or_default();
 }
 
+/// A word to people beside the answer, which is for programs too.
+pub(super) fn note(text: impl fmt::Display) {
+    writeln!(io::stderr(), "{text}").unwrap_or_default();
+}
+
 /// What went wrong.
 pub(super) fn error(text: impl fmt::Display) {
     writeln!(io::stderr(), "gatepost: {text}").unwrap_or_default();

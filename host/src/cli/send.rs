@@ -50,7 +50,7 @@ pub(super) struct Send {
     #[command(flatten)]
     server: ServerArguments,
     /// Deliver in this process, without server and store.
-    #[arg(long, conflicts_with_all = ["server", "api_key_file"])]
+    #[arg(long, conflicts_with_all = ["server", "api_key_file", "ca_file"])]
     direct: bool,
     /// Print the message as JSON.
     #[arg(long)]

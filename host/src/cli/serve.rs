@@ -2,7 +2,7 @@
 
 use super::{Ended, Serve, check, installation, report};
 use crate::{
-    app::{App, StartError, supervisor},
+    app::{self, App, StartError, supervisor},
     telemetry,
 };
 use std::{io, sync::Arc};
@@ -31,6 +31,7 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
         report::error(format!("the host can't run: {error}; raise the limits of this process"));
         Ended::Failed
     };
+    app::raise_limit();
     let runtime = Runtime::new().map_err(failed)?;
     let ended = runtime.block_on(async {
         // Before anything else: a signal during the start is one to stop as well.

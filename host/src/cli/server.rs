@@ -1,9 +1,15 @@
 //! The running host, for the commands that talk to it.
 
 use super::{Ended, failed, report, wrong};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderValue, redirect::Policy};
+use reqwest::{
+    Certificate, Client, Method, RequestBuilder, StatusCode, Url, header::HeaderValue, redirect::Policy,
+};
 use serde_json::Value;
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Where the running host is, and who asks.
 #[derive(Debug, clap::Args)]
@@ -14,6 +20,10 @@ pub(super) struct ServerArguments {
     /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// File with the certificate of the CA that signed the host's, in PEM form; without it the system's count, or those that
+    /// SSL_CERT_FILE names.
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 /// A way to the running host.
@@ -51,6 +61,9 @@ impl ServerArguments {
                 client = client.tls_certs_only([]);
             }
         }
+        if let Some(file) = &self.ca_file {
+            client = client.tls_certs_only(authorities(file)?);
+        }
         let client = client.build().map_err(|error| failed(chain(&error)))?;
         Ok(Server { url, client, key: self.api_key()? })
     }
@@ -68,6 +81,16 @@ impl ServerArguments {
         }
         Ok(key)
     }
+}
+
+/// The certificates in a file.
+fn authorities(file: &Path) -> Result<Vec<Certificate>, Ended> {
+    let unfit = |why: &dyn std::fmt::Display| {
+        wrong(format!("--ca-file {}: {why}; name a PEM file with the CA's certificate", file.display()))
+    };
+    let pem = fs::read(file).map_err(|error| unfit(&error))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|_| unfit(&"it is no PEM"))?;
+    if found.is_empty() { Err(unfit(&"there is no certificate in it")) } else { Ok(found) }
 }
 
 impl Server {
@@ -137,6 +160,11 @@ impl Server {
 
     fn unreachable(&self, error: &reqwest::Error, uncertain: &str) -> Ended {
         let (server, why) = (&self.url, chain(error));
+        if why.contains("certificate") {
+            return failed(format!(
+                "{server} can't be trusted: {why}; name the file of its CA with --ca-file"
+            ));
+        }
         if error.is_connect() || error.is_builder() {
             return failed(format!("{server} can't be reached: {why}; does `gatepost serve` run there?"));
         }

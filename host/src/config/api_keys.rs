@@ -38,7 +38,7 @@ pub(super) fn api_keys(
         table.unknown(&KNOWN, &mut reader.problems);
         let reach = reach(&table, references, reader);
         let callback_url = callback(&table, references, reader);
-        rate(&table, reader);
+        let rate = table.get("rate").and_then(|entry| reader.rate(&entry));
         let name = api_key_name(&table, &keys, reader);
         let sha256 = api_key_hash(&table, reader);
         let scopes = table.get("scopes").map_or(Some(vec![Scope::Send]), |entry| scopes(&entry, reader));
@@ -48,7 +48,7 @@ pub(super) fn api_keys(
                 let what = format!("is the hash of the API key {:?} as well", other.name);
                 reader.refuse(&place, what, "make a key for each");
             }
-            keys.push(ApiKey { name, sha256, scopes, reach, callback_url });
+            keys.push(ApiKey { name, sha256, scopes, reach, rate, callback_url });
         }
     }
     keys
@@ -61,12 +61,6 @@ fn reach(table: &Table<'_>, references: &References<'_>, reader: &mut Reader<'_>
         listed.unwrap_or_default().into_iter().map(|(_, name)| name).collect()
     };
     Reach { routes: listed("routes", references.routes), gateways: listed("gateways", references.gateways) }
-}
-
-fn rate(table: &Table<'_>, reader: &mut Reader<'_>) {
-    if let Some(entry) = table.get("rate") {
-        reader.not_built(&entry, |reader| reader.rate(&entry));
-    }
 }
 
 /// Where the changes of the key's messages are told.

@@ -21,17 +21,19 @@ mod secrets;
 mod server;
 mod smtp_servers;
 mod store;
+mod tls;
 mod url;
 mod webhooks;
 pub mod writing;
 
 pub use definition::{CENSORED, Written};
 pub use load::{Draft, Instead, LoadError};
-pub use name::is_name;
+pub use name::{FORM as NAME_FORM, is_name};
 pub use places::{Places, SectionPlaces};
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;
 pub use reader::Environment;
+pub use tls::{Credentials, Tls, TlsFault, TlsFiles};
 pub use url::Endpoint;
 pub use webhooks::{WebhookSecret, Webhooks};
 
@@ -70,6 +72,8 @@ pub struct Config {
 pub struct Server {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// With TLS; `None`: plain HTTP.
+    pub tls: Option<Tls>,
     /// Where its keys stand.
     places: SectionPlaces,
 }
@@ -207,6 +211,8 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     /// The routes and gateways that it may use; all, where both are empty.
     pub reach: Reach,
+    /// Bound of its requests in a time; each message of a batch counts.
+    pub rate: Option<Rate>,
     /// Where the changes of its messages are told that name no `callback_url` of their own.
     pub callback_url: Option<Endpoint>,
 }

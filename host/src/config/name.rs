@@ -4,8 +4,8 @@ use super::{Location, document::Entry, reader::Reader};
 use gatepost_provider_api::declaration::nearest;
 use std::collections::BTreeMap;
 
-/// How to write one, for error messages.
-pub(super) const FORM: &str = "use letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first";
+/// What a name is made of, for error messages.
+pub const FORM: &str = "use letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first";
 
 /// Whether this may be the name of a gateway, route or API key: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 pub fn is_name(name: &str) -> bool {

@@ -41,15 +41,6 @@ impl<'e> Reader<'e> {
         self.problems.push(entry.problem(what, mend));
     }
 
-    /// Refuses a setting whose feature is not built, if it is well-formed: each mistake is one problem.
-    pub(super) fn not_built<T>(&mut self, entry: &Entry<'_>, check: impl FnOnce(&mut Self) -> T) {
-        let before = self.problems.len();
-        drop(check(self));
-        if self.problems.len() == before {
-            self.refuse(entry, "not available in this version", "remove it");
-        }
-    }
-
     /// A text: a scalar, or a reference to one.
     pub(super) fn text(&mut self, entry: &Entry<'_>) -> Option<String> {
         if let Some(table) = entry.as_table() {

@@ -1,6 +1,6 @@
 //! What a running host can't change.
 
-use super::{Config, ConfigProblem, SectionPlaces, duration};
+use super::{Config, ConfigProblem, SectionPlaces, TlsFiles, duration};
 use std::fmt::Display;
 
 impl Config {
@@ -12,6 +12,8 @@ impl Config {
         let (kept, kept_before) = (duration::words(store.retain), duration::words(was.retain));
         let differences = [
             differs(&server.places, "listen", running.server.listen, server.listen),
+            // What stands in the files is followed while the host runs.
+            differs(&server.places, "tls", tls(running), tls(self)),
             differs(&store.places, "path", was.path.display().to_string(), store.path.display().to_string()),
             differs(&store.places, "max_queued", was.max_queued, store.max_queued),
             differs(&store.places, "retain", kept_before, kept),
@@ -23,6 +25,12 @@ impl Config {
         };
         differences.into_iter().flatten().filter(is_known).collect()
     }
+}
+
+fn tls(config: &Config) -> String {
+    let files = config.server.tls.as_ref().map(|tls| &tls.files);
+    let words = |files: &TlsFiles| format!("TLS with {} and {}", files.cert.display(), files.key.display());
+    files.map_or_else(|| "plain HTTP".into(), words)
 }
 
 fn differs<T: PartialEq + Display>(

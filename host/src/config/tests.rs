@@ -63,6 +63,7 @@ X-Token = {{ file = "token" }}
 name = "app"
 sha256 = "{HASH}"
 scopes = ["send", "read"]
+rate = "100/s"
 "#
     );
     let config = load_in(folder.path(), &text).unwrap();
@@ -76,6 +77,7 @@ scopes = ["send", "read"]
     assert_eq!(config.plugins.pins.as_ref().unwrap()["http"], HASH);
     assert_eq!(config.api_keys[0].scopes, [Scope::Send, Scope::Read]);
     assert_eq!(config.api_keys[0].sha256[..2], [0x9f, 0x86]);
+    assert_eq!(config.api_keys[0].rate, rate::parse("100/s"));
     let gateway = &config.gateways[0];
     assert_eq!((gateway.limits.valid_for.as_secs(), gateway.limits.max_in_flight), (120, 3));
     assert_eq!(gateway.limits.submit_timeout, Some(Duration::from_millis(1500)));

@@ -163,7 +163,7 @@ impl Actor {
             }
             let instant = Instant::now();
             if let Some(at) =
-                self.bucket.as_mut().map(|bucket| bucket.next(instant)).filter(|at| *at > instant)
+                self.bucket.as_mut().map(|bucket| bucket.next(1, instant)).filter(|at| *at > instant)
             {
                 return Some(at);
             }
@@ -257,7 +257,7 @@ impl Actor {
         match gateway.status.begin() {
             Ok(permit) => {
                 if let Some(bucket) = &mut self.bucket {
-                    bucket.take();
+                    bucket.take(1);
                 }
                 let held = self.tenure.as_ref().map(Tenure::hold);
                 let delivered = submit::deliver(gateway, ready, permit, sending, shared);

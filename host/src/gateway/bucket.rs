@@ -1,11 +1,11 @@
-//! A rate: submits in a time, on average, with a burst of at most one second's worth.
+//! A rate: so many in a time, on average, with a burst of at most one second's worth.
 
 use crate::config::Rate;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A token bucket. It begins full.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     per_second: f64,
     most: f64,
@@ -30,22 +30,33 @@ impl Bucket {
         Self { tokens: tokens.min(bucket.most), ..bucket }
     }
 
-    /// When the next submit may begin: `now`, or later.
-    pub fn next(&mut self, now: Instant) -> Instant {
+    /// Whether so many may ever begin at once.
+    pub fn holds(&self, count: u32) -> bool {
+        f64::from(count) <= self.most
+    }
+
+    /// When the next `count` may begin at once: `now`, or later. Never, where the bucket does not hold as many.
+    pub fn next(&mut self, count: u32, now: Instant) -> Instant {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * self.per_second).min(self.most);
         self.at = now;
-        if self.tokens >= 1.0 {
+        let count = f64::from(count);
+        if self.tokens >= count {
             return now;
         }
         // A nanosecond more, so that rounding does not leave the token a hair short for ever.
-        let missing = Duration::try_from_secs_f64((1.0 - self.tokens) / self.per_second);
+        let missing = Duration::try_from_secs_f64((count - self.tokens) / self.per_second);
         now + missing.unwrap_or(Duration::from_secs(3600)) + Duration::from_nanos(1)
     }
 
-    /// A submit begins.
-    pub fn take(&mut self) {
-        self.tokens -= 1.0;
+    /// So many that were taken did not begin.
+    pub fn give_back(&mut self, count: u32) {
+        self.tokens = (self.tokens + f64::from(count)).min(self.most);
+    }
+
+    /// So many begin.
+    pub fn take(&mut self, count: u32) {
+        self.tokens -= f64::from(count);
     }
 }
 
@@ -56,11 +67,11 @@ mod tests {
     fn taken_within(bucket: &mut Bucket, start: Instant, span: Duration) -> u32 {
         let (mut now, mut count) = (start, 0);
         loop {
-            now = bucket.next(now);
+            now = bucket.next(1, now);
             if now >= start + span {
                 return count;
             }
-            bucket.take();
+            bucket.take(1);
             count += 1;
         }
     }
@@ -93,7 +104,8 @@ mod tests {
         let now = Instant::now();
         let mut bucket = Bucket::new(rate, now);
         let later = now + Duration::from_secs(3600);
-        assert_eq!(bucket.next(later), later);
+        assert_eq!(bucket.next(10, later), later);
+        assert!(bucket.holds(10) && !bucket.holds(11));
         assert_eq!(taken_within(&mut bucket, later, Duration::from_millis(1)), 10);
     }
 }

@@ -1,6 +1,6 @@
 //! Values that can't be printed by accident.
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 use zeroize::Zeroize;
 
 /// What a message says: its text, title or data. `Debug` shows its length alone; there is no `Display`.
@@ -75,9 +75,44 @@ impl fmt::Debug for Recipient {
     }
 }
 
+/// Where a message's changes are told. `Debug` shows scheme, host and port alone: applications put tokens into paths and queries.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookUrl(String);
+
+impl WebhookUrl {
+    /// Wraps an address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+}
+
+/// The whole of it: never for a log or an error.
+impl Deref for WebhookUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        write!(f, "WebhookUrl({scheme}://{host})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_webhooks_show_neither_path_nor_query() {
+        for url in ["https://app.example:8443/hook/hunter2", "https://app.example:8443?token=hunter2"] {
+            assert_eq!(format!("{:?}", WebhookUrl::new(url)), "WebhookUrl(https://app.example:8443)");
+        }
+    }
 
     #[test]
     fn phone_numbers_keep_their_front_and_their_end() {

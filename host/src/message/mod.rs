@@ -14,7 +14,7 @@ mod time;
 
 pub use id::{InvalidId, MessageId, MessageIds};
 pub use json::as_json;
-pub use masked::{Recipient, Text};
+pub use masked::{Recipient, Text, WebhookUrl};
 pub use progress::{Progress, Tried};
 pub use receipt::{PartReceipt, Receipt, delivery_state};
 pub use record::{Attempt, Content, Event, Message, NewMessage, Validity};

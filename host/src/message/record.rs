@@ -1,6 +1,6 @@
 //! A message as it is accepted, and as it is kept.
 
-use super::{MessageId, Outcome, PartReceipt, Priority, Recipient, State, Text, Timestamp};
+use super::{MessageId, Outcome, PartReceipt, Priority, Recipient, State, Text, Timestamp, WebhookUrl};
 use std::time::Duration;
 
 /// What a message carries. Erased from the store as soon as it is finished.
@@ -81,7 +81,7 @@ pub struct NewMessage {
     /// Name of the API key that it came with; `None` where the host has no keys.
     pub api_key: Option<String>,
     /// Where its changes of state are told, from `sent` on.
-    pub callback_url: Option<String>,
+    pub callback_url: Option<WebhookUrl>,
 }
 
 /// One submission of a message to one gateway.
@@ -132,7 +132,7 @@ pub struct Message {
     /// Name of the API key that it came with.
     pub api_key: Option<String>,
     /// Where its changes of state are told, from `sent` on.
-    pub callback_url: Option<String>,
+    pub callback_url: Option<WebhookUrl>,
     /// Where it stands.
     pub state: State,
     /// Why it failed: the last attempt's outcome. Only with [`State::Failed`].

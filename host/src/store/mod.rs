@@ -13,7 +13,7 @@ mod webhooks;
 
 use crate::message::{
     Attempt, Content, Message, MessageId, NewMessage, OutcomeKind, Priority, Progress, Recipient, State,
-    Timestamp, Validity,
+    Timestamp, Validity, WebhookUrl,
 };
 use futures_util::future::BoxFuture;
 pub use history::{Change, Filter, History};
@@ -64,7 +64,7 @@ pub struct Ready {
     /// How many attempts it has behind it.
     pub attempts: u32,
     /// Where its changes of state are told, from `sent` on.
-    pub callback_url: Option<String>,
+    pub callback_url: Option<WebhookUrl>,
     /// When a submission began that was marked on disk ([`Store::mark`]) and whose outcome is not known.
     pub marked_at: Option<Timestamp>,
 }
@@ -102,7 +102,7 @@ pub struct Step {
     /// What becomes of it.
     pub next: Next,
     /// Where its end is to be told: [`Ready::callback_url`].
-    pub callback_url: Option<String>,
+    pub callback_url: Option<WebhookUrl>,
 }
 
 /// What becomes of a message.

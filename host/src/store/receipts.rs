@@ -1,7 +1,7 @@
 //! What services say later of what they took.
 
 use super::StoreError;
-use crate::message::{MessageId, Receipt, State};
+use crate::message::{MessageId, Receipt, State, WebhookUrl};
 use futures_util::future::BoxFuture;
 
 /// What came of a receipt.
@@ -22,7 +22,7 @@ pub struct Matched {
     /// The state that it went to by this receipt.
     pub moved: Option<State>,
     /// Where that is told.
-    pub callback_url: Option<String>,
+    pub callback_url: Option<WebhookUrl>,
 }
 
 /// A receipt that belongs to no message.

@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::{
     config::Endpoint,
-    message::{Message, MessageId, State, Text, Timestamp},
+    message::{Message, MessageId, State, Text, Timestamp, WebhookUrl},
 };
 use futures_util::future::BoxFuture;
 
@@ -15,7 +15,7 @@ pub struct Webhook {
     /// Its id for the receiver: the same in every try.
     pub id: String,
     /// Where it goes.
-    pub url: String,
+    pub url: WebhookUrl,
     /// What it says; `None`: its message is kept no longer.
     pub news: Option<News>,
     /// When that came to be.

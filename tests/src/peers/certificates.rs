@@ -2,10 +2,12 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
 };
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A CA that no system knows.
@@ -51,13 +53,25 @@ impl Authority {
         self.sign(name, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
+    /// A certificate for a server that ends in so many days; it has ended for as many, if there are less than none.
+    pub fn server_for_days(&self, name: &str, days: i64) -> Pair {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let end = i64::try_from(now).unwrap() + days * 24 * 3600;
+        let mut params = named(vec![name.to_owned()], name);
+        params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(u64::try_from(end).unwrap());
+        self.issue(params, name, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     /// A certificate for a client.
     pub fn client(&self, name: &str) -> Pair {
         self.sign(name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn sign(&self, name: &str, purpose: ExtendedKeyUsagePurpose) -> Pair {
-        let mut params = named(vec![name.to_owned()], name);
+        self.issue(named(vec![name.to_owned()], name), name, purpose)
+    }
+
+    fn issue(&self, mut params: CertificateParams, name: &str, purpose: ExtendedKeyUsagePurpose) -> Pair {
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

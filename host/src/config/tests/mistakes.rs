@@ -55,7 +55,7 @@ colour = "red"
 }
 
 #[test]
-fn what_is_not_available_is_said_only_of_what_is_well_formed() {
+fn mistakes_in_all_tables_are_told_at_once() {
     let text = r#"
 [server]
 tls = { cert = "cert.pem" }
@@ -95,7 +95,6 @@ callback_url = "hook"
         "api_keys.callback_url",
     ];
     assert_eq!(keys, expected, "{found:#?}");
-    assert!(!found.iter().any(|line| line.contains("not available")), "{found:#?}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! One try: a request that is signed, and what its receiver says.
 
 use super::{ClientError, sign::Signer};
-use crate::{config::WebhookSecret, message::Timestamp};
+use crate::{
+    config::WebhookSecret,
+    message::{Timestamp, WebhookUrl},
+};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use reqwest::{
     Response, StatusCode,
@@ -28,7 +31,7 @@ const READING: Duration = Duration::from_secs(1);
 /// One try.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
-    pub(super) url: String,
+    pub(super) url: WebhookUrl,
     /// The same in every try.
     pub(super) id: String,
     pub(super) body: String,
@@ -110,7 +113,7 @@ impl Client {
         let signature = self.signer.sign(&id, &timestamp, &body);
         let request = self
             .http
-            .post(url)
+            .post(&*url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp)

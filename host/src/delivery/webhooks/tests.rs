@@ -5,7 +5,7 @@ mod simulation;
 use super::{client::Answer, client::Outgoing, *};
 use crate::{
     delivery::tests::world::Troubled,
-    message::{NewMessage, State},
+    message::{NewMessage, State, WebhookUrl},
     plugin::fake::NOON,
     store::{
         Step, Webhooks as _,
@@ -80,7 +80,7 @@ impl World {
 
     /// A message is sent, and to be told.
     async fn sent(&self, url: &str) -> MessageId {
-        let new = NewMessage { callback_url: Some(url.into()), ..new_message("one", "hello") };
+        let new = NewMessage { callback_url: Some(WebhookUrl::new(url)), ..new_message("one", "hello") };
         self.store.insert(vec![new.clone()], None).await.unwrap();
         let mut step = Step { at: self.clock.now(), ..sent(&new) };
         let attempt = step.attempt.as_mut().unwrap();
@@ -162,7 +162,7 @@ async fn a_change_is_told_once() {
     let got = world.got();
     assert_eq!(got.len(), 1);
     let (_, Outgoing { url, id: webhook, body, .. }) = &got[0];
-    assert_eq!((url.as_str(), webhook), (APP, &format!("msg_{id}_sent")));
+    assert_eq!((&**url, webhook), (APP, &format!("msg_{id}_sent")));
     let body = serde_json::from_str::<Value>(body).unwrap();
     let message = world.store.message(id).await.unwrap().unwrap();
     assert_eq!(
@@ -211,7 +211,7 @@ async fn a_receiver_that_wants_it_no_longer_is_not_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn after_a_day_it_is_given_up() {
     let world = World::new(|outgoing| {
-        at_once(if outgoing.url == OTHER { Answer::Silent("refused".into()) } else { refused(404) })
+        at_once(if *outgoing.url == *OTHER { Answer::Silent("refused".into()) } else { refused(404) })
     });
     world.sent(APP).await;
     world.many_sent(OTHER, 3000).await;
@@ -258,7 +258,7 @@ async fn a_receiver_that_hangs_holds_up_no_other_and_eight_are_under_way_at_most
     let most = Arc::new(AtomicUsize::new(0));
     let (now, top) = (Arc::clone(&under_way), Arc::clone(&most));
     let world = World::new(move |outgoing| {
-        if outgoing.url == OTHER {
+        if *outgoing.url == *OTHER {
             return at_once(Answer::Taken);
         }
         top.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -273,7 +273,7 @@ async fn a_receiver_that_hangs_holds_up_no_other_and_eight_are_under_way_at_most
     world.many_sent(APP, 50).await;
     world.many_sent(OTHER, 50).await;
     seconds(0).await;
-    let others = world.got().into_iter().filter(|(at, outgoing)| *at == 0 && outgoing.url == OTHER);
+    let others = world.got().into_iter().filter(|(at, outgoing)| *at == 0 && *outgoing.url == *OTHER);
     assert_eq!(others.count(), 50);
     seconds(600).await;
     assert_eq!(most.load(Ordering::Relaxed), 8);
@@ -299,12 +299,13 @@ async fn a_receiver_that_is_down_is_left_alone_and_gets_all_at_once_when_it_is_b
 #[tokio::test(start_paused = true)]
 async fn an_address_that_is_refused_holds_up_no_other_of_its_receiver() {
     let wrong = "https://app.example/wrong";
-    let world =
-        World::new(move |outgoing| at_once(if outgoing.url == wrong { refused(404) } else { Answer::Taken }));
+    let world = World::new(move |outgoing| {
+        at_once(if *outgoing.url == *wrong { refused(404) } else { Answer::Taken })
+    });
     world.many_sent(wrong, 100).await;
     world.many_sent(APP, 100).await;
     seconds(0).await;
-    let right = world.got().into_iter().filter(|(at, outgoing)| *at == 0 && outgoing.url == APP);
+    let right = world.got().into_iter().filter(|(at, outgoing)| *at == 0 && *outgoing.url == *APP);
     assert_eq!(right.count(), 100);
 }
 
@@ -387,7 +388,7 @@ async fn an_inbound_message_is_told() {
     world.until_nothing_waits().await;
     let got = world.got();
     let (_, Outgoing { url, id, body, .. }) = &got[0];
-    assert_eq!(url, "https://app.example/inbound");
+    assert_eq!(&**url, "https://app.example/inbound");
     assert!(id.starts_with("in_") && !id.contains('.'), "{id}");
     let data = json!({
         "gateway": "smpp", "from": "+491701234567", "to": "12345", "text": "STOP \"now\"", "received_at": NOON.to_string(),
@@ -423,7 +424,7 @@ async fn without_an_address_an_inbound_message_is_dropped_and_counted() {
 async fn one_address_that_refuses_keeps_no_other_of_its_origin_waiting() {
     let other = "https://app.example/other";
     let world = World::new(move |outgoing| {
-        let answer = if outgoing.url == other { Answer::Taken } else { refused(502) };
+        let answer = if *outgoing.url == *other { Answer::Taken } else { refused(502) };
         async move {
             tokio::time::sleep(Duration::from_millis(5)).await;
             answer
@@ -451,7 +452,7 @@ async fn nothing_is_told_before_the_host_is_sure_to_run() {
     let webhooks =
         Webhooks::start_with(world.store.clone(), settings, world.clock, metrics, Box::new(|most| most));
     world.webhooks.drain(Instant::now()).await;
-    let new = NewMessage { callback_url: Some(APP.into()), ..new_message("one", "hello") };
+    let new = NewMessage { callback_url: Some(WebhookUrl::new(APP)), ..new_message("one", "hello") };
     world.store.insert(vec![new.clone()], None).await.unwrap();
     world.store.record(vec![sent(&new)]).await.unwrap();
     webhooks.wake(Some(APP));

@@ -2,7 +2,7 @@
 
 use super::{NOON, TAKEN, goes_on, new_message, planned, sent, states};
 use crate::{
-    message::{NewMessage, OutcomeKind, Receipt, ReceiptStatus, State, Timestamp},
+    message::{NewMessage, OutcomeKind, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl},
     store::{Matched, Next, Received, Recorded, Store},
 };
 use std::time::Duration;
@@ -48,7 +48,10 @@ async fn state(store: &dyn Store, new: &NewMessage) -> State {
 }
 
 pub(super) async fn a_receipt_is_the_last_word(store: &dyn Store) {
-    let new = NewMessage { callback_url: Some("http://127.0.0.1:1/".into()), ..new_message("one", "hello") };
+    let new = NewMessage {
+        callback_url: Some(WebhookUrl::new("http://127.0.0.1:1/")),
+        ..new_message("one", "hello")
+    };
     store.insert(vec![new.clone()], None).await.unwrap();
     store.record(vec![in_parts(&new, &["a"])]).await.unwrap();
     let pending = receipt("one", "a", ReceiptStatus::Pending);

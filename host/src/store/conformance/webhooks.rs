@@ -3,7 +3,7 @@
 use super::{NOON, new_message, sent};
 use crate::{
     config::Endpoint,
-    message::{MessageId, NewMessage, OutcomeKind, State, Text, Timestamp},
+    message::{MessageId, NewMessage, OutcomeKind, State, Text, Timestamp, WebhookUrl},
     store::{Dropped, NewInbound, News, Next, Settled, Step, Store, Waiting, Webhook},
 };
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const APP: &str = "https://app.example";
 
 fn told(gateway: &str, url: &str) -> NewMessage {
-    NewMessage { callback_url: Some(url.into()), ..new_message(gateway, "hello") }
+    NewMessage { callback_url: Some(WebhookUrl::new(url)), ..new_message(gateway, "hello") }
 }
 
 fn later(seconds: u64) -> Timestamp {
@@ -70,7 +70,7 @@ async fn the_end_of_a_message_with_a_callback_is_to_be_told(store: &dyn Store) {
         assert_eq!(message.state.as_str(), word);
         assert_eq!(webhook.id, format!("msg_{}_{word}", new.id));
         assert_eq!(webhook.news, Some(News::Changed(Box::new(message))));
-        assert_eq!((webhook.url.as_str(), webhook.at, webhook.tries), (url, step.at, 0));
+        assert_eq!((&*webhook.url, webhook.at, webhook.tries), (url, step.at, 0));
     }
     assert_eq!((found.due.len(), store.webhooks_waiting()), (3, vec![(APP.to_owned(), 3)]));
 }
@@ -145,7 +145,7 @@ async fn an_inbound_message_is_to_be_told(store: &dyn Store) {
     let due = waiting(store, APP, NOON).await.due;
     assert_eq!(due.iter().map(|webhook| webhook.id.as_str()).collect::<Vec<_>>(), ["in_1", "in_2"]);
     assert_eq!(due[0].news, Some(News::Inbound(payload)));
-    assert_eq!((due[0].url.as_str(), due[0].at), (to.url(), NOON));
+    assert_eq!((&*due[0].url, due[0].at), (to.url(), NOON));
     store.settle_webhooks(due.iter().map(over).collect()).await.unwrap();
     assert!(store.webhooks_waiting().is_empty());
 }

@@ -80,7 +80,7 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
             plan,
             message.validity.from.as_millis(),
             own,
-            message.callback_url,
+            message.callback_url.as_deref(),
         ],
     )?;
     let content = &message.content;

@@ -4,7 +4,7 @@ use super::{receipts, schema, store_error};
 use crate::{
     message::{
         Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
-        State, Text, Timestamp, Validity,
+        State, Text, Timestamp, Validity, WebhookUrl,
     },
     store::{Front, Overdue, Place, Ready, StoreError},
 };
@@ -227,7 +227,7 @@ fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
             })?,
         },
         marked_at: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_millis),
-        callback_url: row.get(16)?,
+        callback_url: row.get::<_, Option<String>>(16)?.map(WebhookUrl::new),
         attempts: row.get(17)?,
         content: Content {
             text: Text::new(row.get::<_, String>(18)?),
@@ -263,7 +263,7 @@ pub(super) fn message_in(snapshot: &Connection, id: MessageId) -> rusqlite::Resu
                 created_at: time(row, 5)?,
                 expires_at: time(row, 6)?,
                 api_key: row.get(7)?,
-                callback_url: row.get(14)?,
+                callback_url: row.get::<_, Option<String>>(14)?.map(WebhookUrl::new),
                 state: word(row, 8, State::from_number)?,
                 updated_at: time(row, 9)?,
                 reason: match row.get::<_, Option<u8>>(10)? {

@@ -2,7 +2,9 @@
 
 use super::{EmbeddedStore, insert::event, reads::word, webhooks, writer::Request};
 use crate::{
-    message::{Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, delivery_state},
+    message::{
+        Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl, delivery_state,
+    },
     store::{Matched, Receipts, Received, Recorded, StoreError, Unmatched},
 };
 use futures_util::future::BoxFuture;
@@ -120,7 +122,7 @@ fn move_on(
     connection: &Connection,
     id: &[u8; 16],
     gateway: &str,
-) -> rusqlite::Result<(Option<State>, Option<String>)> {
+) -> rusqlite::Result<(Option<State>, Option<WebhookUrl>)> {
     let (state, through, provider_ids, updated_at, callback_url) = connection
         .prepare_cached(
             "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url
@@ -132,7 +134,7 @@ fn move_on(
                 row.get::<_, String>(1)?,
                 super::reads::ids(row, 2)?,
                 row.get::<_, i64>(3)?,
-                row.get::<_, Option<String>>(4)?,
+                row.get::<_, Option<String>>(4)?.map(WebhookUrl::new),
             ))
         })?;
     // What went out of a message that was not accepted then does not decide.

@@ -5,7 +5,7 @@
 
 use super::{EmbeddedStore, reads, writer::Request};
 use crate::{
-    message::{MessageId, State, Text, Timestamp},
+    message::{MessageId, State, Text, Timestamp, WebhookUrl},
     store::{
         Dropped, NewInbound, News, Settled, StoreError, Waiting, Webhook, Webhooks,
         webhooks::{as_of, id_of_change, origin_of},
@@ -210,7 +210,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Webhook, Change)> {
     let webhook = Webhook {
         seq: row.get(0)?,
         id: row.get(1)?,
-        url: row.get(2)?,
+        url: WebhookUrl::new(row.get::<_, String>(2)?),
         at: Timestamp::from_millis(row.get(3)?),
         tries: row.get(4)?,
         news: row.get::<_, Option<String>>(7)?.map(|payload| News::Inbound(Text::new(payload))),

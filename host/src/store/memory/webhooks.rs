@@ -2,7 +2,7 @@
 
 use super::MemoryStore;
 use crate::{
-    message::{Message, MessageId, State, Text, Timestamp},
+    message::{Message, MessageId, State, Text, Timestamp, WebhookUrl},
     store::{
         Dropped, NewInbound, News, Settled, StoreError, Waiting, Webhook, Webhooks,
         webhooks::{as_of, id_of_change, origin_of},
@@ -21,7 +21,7 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Row {
     origin: String,
-    url: String,
+    url: WebhookUrl,
     id: String,
     what: What,
     at: Timestamp,
@@ -42,7 +42,7 @@ impl Kept {
         let what = What::Change(id, state);
         self.add(Row {
             origin,
-            url: url.into(),
+            url: WebhookUrl::new(url),
             id: id_of_change(id, state),
             what,
             at,
@@ -141,7 +141,7 @@ impl Webhooks for MemoryStore {
     fn inbound(&self, new: NewInbound) -> BoxFuture<'_, Result<(), StoreError>> {
         self.open(|kept| {
             let NewInbound { id, to, payload, at } = new;
-            let (origin, url) = (to.origin().to_owned(), to.url().to_owned());
+            let (origin, url) = (to.origin().to_owned(), WebhookUrl::new(to.url()));
             kept.webhooks.add(Row {
                 origin,
                 url,

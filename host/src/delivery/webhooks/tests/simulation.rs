@@ -92,7 +92,7 @@ fn live(
     });
     let journal = Arc::clone(journal);
     World::on(Arc::clone(store), through, clock, move |outgoing: &Outgoing| {
-        let number = URLS.iter().position(|url| *url == outgoing.url).unwrap();
+        let number = URLS.iter().position(|url| **url == *outgoing.url).unwrap();
         let origin = if number == 2 { "other" } else { "app" };
         let (latency, answer) = match well {
             true => (Duration::ZERO, Answer::Taken),

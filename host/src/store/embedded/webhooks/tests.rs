@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     config::Endpoint,
-    message::{Clock, NewMessage},
+    message::{Clock, NewMessage, WebhookUrl},
     store::{
         Store as _,
         conformance::{new_message, sent, webhooks},
@@ -39,8 +39,10 @@ async fn changes_on_disk_are_told_in_their_order() {
 async fn what_is_to_be_told_is_there_after_reopening() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path());
-    let new =
-        NewMessage { callback_url: Some("https://app.example/hook".into()), ..new_message("one", "hello") };
+    let new = NewMessage {
+        callback_url: Some(WebhookUrl::new("https://app.example/hook")),
+        ..new_message("one", "hello")
+    };
     store.insert(vec![new.clone()], None).await.unwrap();
     store.record(vec![sent(&new)]).await.unwrap();
     let before = store.webhooks(APP, NOON.plus(Duration::from_secs(9)), 10).await.unwrap();
