@@ -53,7 +53,7 @@ struct Shared {
     control: Arc<dyn Control>,
     readiness: Readiness,
     requests: Semaphore,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
@@ -69,7 +69,7 @@ impl Api {
             control,
             readiness: Readiness::default(),
             requests: Semaphore::new(REQUESTS),
-            checks: Semaphore::new(check::CHECKS),
+            checks: Arc::new(Semaphore::new(check::CHECKS)),
             feed,
             ending,
         };
