@@ -90,6 +90,8 @@ impl Actor {
         let mut stopping = self.deadline.clone();
         let mut changes = self.shared.changes.subscribe();
         while stopping.borrow_and_update().is_none() {
+            // One that came together with something else would be missed below.
+            self.to_sweep |= !self.usable && changes.has_changed().unwrap_or_default();
             changes.borrow_and_update();
             let wake_at = self.fill().await;
             tokio::select! {

@@ -6,7 +6,7 @@
 //! elsewhere than it did. What does not say so is what the provider declares harmless; everything else counts.
 
 use super::{CENSORED, SECTIONS, Written, is_reference, token};
-use gatepost_provider_api::{Declaration, Kind, declaration::scalar_text};
+use gatepost_provider_api::{Declaration, Kind, Parameter, declaration::scalar_text};
 use serde_json::{Map, Value};
 
 /// From here on JSON's numbers are not exact.
@@ -146,7 +146,8 @@ impl Taking<'_> {
     }
 
     fn is_path(&self, name: &str) -> bool {
-        self.declaration.parameter_called(name).is_some_and(|parameter| parameter.kind == Kind::Path)
+        let reads = |parameter: &Parameter| parameter.kind == Kind::Path || parameter.read_at_create;
+        self.declaration.parameter_called(name).is_some_and(reads)
     }
 
     fn object(&mut self, pointer: &str, detail: impl Into<String>) {
