@@ -332,6 +332,11 @@ impl Declaration {
         self
     }
 
+    /// The parameter of this name, or of this alias.
+    pub fn parameter_called(&self, key: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.is_called(key))
+    }
+
     /// Checks a definition against this declaration and brings it to the form that
     /// `Provider::create` gets: canonical names, scalars as strings, absolute paths, defaults filled in.
     ///
@@ -373,7 +378,7 @@ impl Declaration {
                     Section::Options => "this provider takes no options",
                     _ => "this provider takes no headers",
                 };
-                let mend = match self.parameters.iter().find(|parameter| parameter.is_called(key)) {
+                let mend = match self.parameter_called(key) {
                     Some(parameter) => format!("move it to `parameters`, as {}", parameter.name),
                     None => "remove it".into(),
                 };

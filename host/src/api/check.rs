@@ -65,18 +65,19 @@ pub(super) async fn check(
     let is_probe = is_probe(request.uri())?;
     let gateway = usable(&now, &identity, name)?.clone();
     let running = now.gateways.get(&gateway.name).cloned();
-    if !body::bytes(request, LARGEST).await?.is_empty() {
+    if !matches!(body::bytes(request, LARGEST).await?.trim_ascii(), b"" | b"{}") {
         let detail = "takes none: what is checked is the running definition; PUT checks a new one";
         return Err(Problem::invalid_parameter("body", detail));
     }
-    let _turn = api.shared.checks.try_acquire().map_err(|_| {
+    let turn = Arc::clone(&api.shared.checks).try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
             .detail("too many checks at once")
             .retry_after(Duration::from_secs(5))
     })?;
     let registry = Arc::clone(&now.registry);
-    let tried = tokio::task::spawn_blocking(move || definitions::trial(&gateway, &registry));
-    let tried = tried.await.map_err(|_| Problem::stopping())?;
+    // Whoever hangs up meanwhile has not given the turn back: the thread is still taken.
+    let tried = tokio::task::spawn_blocking(move || (definitions::trial(&gateway, &registry), turn));
+    let (tried, _turn) = tried.await.map_err(|_| Problem::stopping())?;
     let probe = match running {
         Some(running) if is_probe => Some(probed(&running).await),
         _ => None,

@@ -4,7 +4,7 @@ use super::{
     Api, Now,
     access::{self, Identity},
     body,
-    control::Edit,
+    control::{Edit, NotReloaded},
     problem::Problem,
     wait,
 };
@@ -20,7 +20,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::{
     Arc,
@@ -50,7 +50,7 @@ pub(super) struct Gateway {
 
 /// A definition, as its table in the configuration has it. A secret is `"__CENSORED__"`; what stands in the environment or in a file is
 /// `{"env": "NAME"}` or `{"file": "PATH"}`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Definition {
     /// Name of the provider.
     provider: Value,
@@ -76,13 +76,10 @@ pub(super) struct Definition {
     #[serde(skip_serializing_if = "Option::is_none")]
     on_uncertain: Option<Value>,
     /// What the provider declares: `GET /v1/providers/{name}` lists it.
-    #[serde(default)]
     parameters: Map<String, Value>,
     /// Free keys, in their order, where the provider allows them.
-    #[serde(default)]
     options: Map<String, Value>,
     /// Headers, where the provider allows them.
-    #[serde(default)]
     headers: Map<String, Value>,
 }
 
@@ -121,7 +118,7 @@ pub(super) async fn list(
     identity.must_read()?;
     wait::no_parameters(&uri)?;
     let usable = now.config.gateways.iter().filter(|gateway| identity.may_use(&now, &gateway.name));
-    let gateways = usable.map(|gateway| shown(&api, &now, gateway)).collect::<Result<_, _>>()?;
+    let gateways = usable.map(|gateway| shown(&api, &now, gateway)).collect();
     Ok(Json(Gateways { gateways }))
 }
 
@@ -137,7 +134,7 @@ pub(super) async fn show(
     identity.must_read()?;
     wait::no_parameters(&uri)?;
     let gateway = usable(&now, &identity, name)?;
-    shown(&api, &now, gateway).map(Json)
+    Ok(Json(shown(&api, &now, gateway)))
 }
 
 /// `PUT /v1/gateways/{name}`: the definition in the body takes the place of the one that is there, or is new.
@@ -171,7 +168,7 @@ pub(super) async fn put(
     let now = api.shared.acceptor.snapshot();
     let gateway =
         defined(&now, &name).ok_or_else(|| conflict("it was defined, and deleted by somebody else since"))?;
-    let shown = Json(shown(&api, &now, gateway)?);
+    let shown = Json(shown(&api, &now, gateway));
     Ok(if is_new.load(Ordering::Relaxed) {
         (StatusCode::CREATED, [(header::LOCATION, format!("/v1/gateways/{name}"))], shown).into_response()
     } else {
@@ -205,8 +202,12 @@ async fn change(
         let change = change(snapshot)?;
         Ok(Box::new(move || change.undo()))
     });
-    api.shared.control.change(edit).await?;
-    Ok(())
+    match api.shared.control.change(edit).await {
+        Ok(_) => Ok(()),
+        // The definition was tried before: it is something else that is wrong.
+        Err(NotReloaded::Wrong(problems)) => Err(Refusal::Others(problems).into()),
+        Err(refused) => Err(refused.into()),
+    }
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -228,19 +229,9 @@ fn defined<'s>(now: &'s Snapshot, name: &str) -> Option<&'s config::Gateway> {
     now.config.gateways.iter().find(|gateway| gateway.name == name)
 }
 
-fn shown(api: &Api, now: &Snapshot, gateway: &config::Gateway) -> Result<Gateway, Problem> {
+fn shown(api: &Api, now: &Snapshot, gateway: &config::Gateway) -> Gateway {
     let library = now.registry.provider(&gateway.provider).ok();
-    let declaration = library.map(|library| library.declaration.clone()).unwrap_or_default();
-    let definition = serde_json::from_value(Value::Object(gateway.written.shown(&declaration)));
-    let definition = definition.map_err(|error| {
-        // It was read by the same words that it is shown with.
-        tracing::error!(
-            gateway = gateway.name,
-            error = error.classify() as u8,
-            "a definition can't be shown"
-        );
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not-shown", "The definition can't be shown")
-    })?;
+    let shown = gateway.written.shown(library.map(|library| &library.declaration));
     let (state, why) = match now.gateways.get(&gateway.name) {
         Some(running) => running.status.describe(),
         None => (GatewayState::Down, "it does not run".into()),
@@ -254,7 +245,28 @@ fn shown(api: &Api, now: &Snapshot, gateway: &config::Gateway) -> Result<Gateway
         queue_depth,
         in_flight,
     };
-    Ok(Gateway { name: gateway.name.clone(), definition, fares })
+    Gateway { name: gateway.name.clone(), definition: definition(shown), fares }
+}
+
+fn definition(mut shown: Map<String, Value>) -> Definition {
+    let mut member = |name: &str| shown.shift_remove(name);
+    let section = |member: Option<Value>| match member {
+        Some(Value::Object(section)) => section,
+        _ => Map::new(),
+    };
+    Definition {
+        provider: member("provider").unwrap_or_default(),
+        description: member("description"),
+        valid_for: member("valid_for"),
+        submit_timeout: member("submit_timeout"),
+        max_in_flight: member("max_in_flight"),
+        rate: member("rate"),
+        retry: member("retry"),
+        on_uncertain: member("on_uncertain"),
+        parameters: section(member("parameters")),
+        options: section(member("options")),
+        headers: section(member("headers")),
+    }
 }
 
 pub(super) fn no_such_gateway() -> Problem {

@@ -65,7 +65,7 @@ struct Shared {
     readiness: Readiness,
     rates: Arc<Rates>,
     requests: Arc<Places>,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
@@ -82,7 +82,7 @@ impl Api {
             readiness: Readiness::default(),
             rates: Arc::default(),
             requests: Places::new(REQUESTS, Duration::ZERO),
-            checks: Semaphore::new(check::CHECKS),
+            checks: Arc::new(Semaphore::new(check::CHECKS)),
             feed,
             ending,
         };

@@ -26,6 +26,7 @@ struct Shown {
     /// `failover`, `round-robin` or `weighted`.
     strategy: &'static str,
     /// How much each gateway gets, of a weighted route.
+    #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<BTreeMap<String, u64>>,
     /// The messages that it takes by itself; `null`: those that no other takes if it is `default`, else none.
     #[serde(rename = "match")]

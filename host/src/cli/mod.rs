@@ -2,6 +2,7 @@
 
 mod api_key;
 mod check;
+mod gateways;
 mod import;
 mod installation;
 mod manual;
@@ -65,6 +66,8 @@ enum Command {
     Send(Box<send::Send>),
     /// List the messages of the running host, show one, or cancel it.
     Messages(Box<messages::Messages>),
+    /// List the gateways of the running host, and how they fare.
+    Gateways(gateways::Gateways),
     /// List the routes of the running host, or explain which gateways a message would take.
     Routes(routes::Routes),
     /// List the providers that are found, or print what one of them takes.
@@ -134,6 +137,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Messages(arguments) => messages::run(&arguments),
+        Command::Gateways(arguments) => gateways::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
         Command::ApiKey(arguments) => api_key::run(&arguments),

@@ -76,10 +76,11 @@ pub fn replace(
         (given, _) => given.and_then(Value::as_str),
     };
     // Without one, the reading below refuses what a provider would have to be asked of.
-    let declaration = provider.and_then(|provider| snapshot.registry.provider(provider).ok());
-    let declaration = declaration.map_or_else(Declaration::default, |library| library.declaration.clone());
+    let library = provider.and_then(|provider| snapshot.registry.provider(provider).ok());
+    let none = Declaration::default();
+    let declaration = library.map_or(&none, |library| &library.declaration);
     let stored = there.gateway.as_ref().map(|gateway| &gateway.written);
-    let written = replacement(given, stored, &declaration).map_err(Refusal::Invalid)?;
+    let written = replacement(given, stored, declaration).map_err(Refusal::Invalid)?;
 
     let text = written.to_toml(name);
     let draft = there.read_with(snapshot, environment, Some(text.clone()))?;

@@ -1,7 +1,7 @@
 //! What there is, for those who may read it.
 
 use super::{site, start, to};
-use gatepost_tests::{Answer, Host, client, fixtures, site::api_key};
+use gatepost_tests::{Answer, Host, client, command, fixtures, site::api_key, tree};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -70,6 +70,32 @@ gateways = ["second"]
     for gateway in explained["gateways"].as_array().unwrap() {
         assert_eq!((&gateway["usable"], &gateway["why"]), (&json!(true), &json!("up")), "{explained}");
     }
+}
+
+#[test]
+fn gateways_are_listed_on_the_command_line() {
+    let site = site(
+        "[gateways.away]\nprovider = \"http\"\nparameters = { URL = \"http://user:canary@127.0.0.1:1/\" }\n",
+    );
+    let host = start(&site);
+    let url = format!("http://{}", host.address);
+    let run = |key: &str, arguments: &[&str]| {
+        let mut gatepost = command::clean(&tree::binary());
+        gatepost.arg("gateways").args(arguments).args(["--server", &url]).env("GATEPOST_API_KEY", key);
+        command::run(&mut gatepost, "")
+    };
+    let listed = run("reader", &[]);
+    let lines = listed.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        ["GATEWAY PROVIDER STATE QUEUED IN FLIGHT WHY", "outbox script up 0 0", "away http up 0 0"]
+    );
+    let json = run("reader", &["--json"]);
+    let gateways: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(gateways["gateways"][1]["parameters"]["URL"], "http://user:__CENSORED__@127.0.0.1:1/");
+    let refused = run("stranger", &[]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("GATEPOST_API_KEY"), "{refused:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! elsewhere than it did. What does not say so is what the provider declares harmless; everything else counts.
 
 use super::{CENSORED, SECTIONS, Written, is_reference, token};
-use gatepost_provider_api::{Declaration, Kind, declaration::scalar_text};
+use gatepost_provider_api::{Declaration, Kind, Parameter, declaration::scalar_text};
 use serde_json::{Map, Value};
 
 /// From here on JSON's numbers are not exact.
@@ -32,7 +32,7 @@ pub fn replacement(
     declaration: &Declaration,
 ) -> Result<Written, Vec<Objection>> {
     let nothing = Map::new();
-    let shown = stored.map(|stored| stored.shown(declaration)).unwrap_or_default();
+    let shown = stored.map(|stored| stored.shown(Some(declaration))).unwrap_or_default();
     let stored = stored.map_or(&nothing, |stored| &stored.0);
     let mut taking = Taking { declaration, kept: Vec::new(), objections: Vec::new() };
     let taken = taking.table("", given, Some((stored, &shown)), Within::Definition);
@@ -146,8 +146,8 @@ impl Taking<'_> {
     }
 
     fn is_path(&self, name: &str) -> bool {
-        let mut parameters = self.declaration.parameters.iter();
-        parameters.any(|parameter| parameter.is_called(name) && parameter.kind == Kind::Path)
+        let reads = |parameter: &Parameter| parameter.kind == Kind::Path || parameter.read_at_create;
+        self.declaration.parameter_called(name).is_some_and(reads)
     }
 
     fn object(&mut self, pointer: &str, detail: impl Into<String>) {
@@ -194,10 +194,7 @@ fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
 
 fn is_harmless(section: &str, name: &str, values: [Option<&Value>; 2], declaration: &Declaration) -> bool {
     let declared = match section {
-        "parameters" => {
-            let mut parameters = declaration.parameters.iter();
-            parameters.any(|parameter| parameter.is_called(name) && parameter.harmless)
-        }
+        "parameters" => declaration.parameter_called(name).is_some_and(|parameter| parameter.harmless),
         _ => declaration.harmless_fields,
     };
     // `Host` and its like have a request served as another's.

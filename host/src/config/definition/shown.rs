@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 impl Written {
     /// The definition as it may be shown: each secret is [`CENSORED`], what a reference leads to is not looked at.
-    pub fn shown(&self, declaration: &Declaration) -> Map<String, Value> {
+    /// Without its provider's declaration no parameter is.
+    pub fn shown(&self, declaration: Option<&Declaration>) -> Map<String, Value> {
         let member = |(name, value): (&String, &Value)| {
             let value = match (name.as_str(), value) {
                 ("parameters", Value::Object(parameters)) if !is_reference(value) => {
                     let parameter = |(name, value): (&String, &Value)| {
-                        let declared =
-                            declaration.parameters.iter().find(|parameter| parameter.is_called(name));
+                        let declared = declaration.and_then(|declaration| declaration.parameter_called(name));
                         // Of one that is not declared nobody knows what it is.
                         let secret = declared.is_none_or(|parameter| parameter.is_secret());
                         (name.clone(), shown(value, secret || name_is_secret(name)))

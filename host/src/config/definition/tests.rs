@@ -70,7 +70,7 @@ fn written(text: &str) -> Written {
 }
 
 fn shown() -> Map<String, Value> {
-    stored().shown(&declaration())
+    stored().shown(Some(&declaration()))
 }
 
 /// What is shown, with this in place of the value at the pointer, or without it.
