@@ -1,7 +1,8 @@
 //! From a message that is due to its end.
 //!
-//! Each gateway has a task of its own (`actor`), which outlives its definitions (`tenure`), so that a reload loses sight of nothing: its queue in the store, a bounded piece of it in memory, the submits that are
-//! going on, its rate, its pause, its breaker. An accept wakes it; nothing polls. What becomes of a message is decided in one place,
+//! Each gateway has a task of its own (`actor`), which outlives its definitions (`tenure`), so that a reload loses sight of nothing: its
+//! queue in the store, a bounded piece of it in memory, the submits that are going on, its rate, its pause, its breaker. An accept wakes
+//! it; nothing polls. What becomes of a message is decided in one place,
 //! `decide`, recorded (`record`), and told to whoever waits (`hub`). Messages that wait for a gateway which can't be used go on to
 //! another of their route (`sweep`); those whose time passes are ended on time (`lapse`). Applications hear of it by `webhooks`.
 
