@@ -25,7 +25,10 @@ use crate::{
         embedded::{EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
-    telemetry::metrics::Metrics,
+    telemetry::{
+        metrics::Metrics,
+        traces::{Exporting, Traces, TracesError},
+    },
 };
 use build::build_gateways;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -37,6 +40,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How often a message without a server is looked at: what it waits for is in this process.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the last spans of traces may take to be sent.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// How long the runtimes of the provider libraries may take to end.
 const STOP_RUNTIME: Duration = Duration::from_secs(2);
@@ -64,6 +70,9 @@ pub enum StartError {
     /// Webhooks can't be sent.
     #[error(transparent)]
     Webhooks(ClientError),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(TracesError),
     /// The address can't be had.
     #[error(
         "can't listen on {address}: {source}; end what listens there, or correct `listen` under [server]"
@@ -84,6 +93,7 @@ pub struct App {
     acceptor: Arc<Acceptor>,
     config: Config,
     listener: TcpListener,
+    exporting: Option<Exporting>,
 }
 
 impl App {
@@ -96,7 +106,11 @@ impl App {
             tracing::warn!("{warning}");
         }
         let clock = Clock::System;
-        let metrics = Arc::new(Metrics::new().map_err(StartError::Metrics)?);
+        let traces =
+            config.telemetry.otlp.as_deref().map(Traces::to).transpose().map_err(StartError::Traces)?;
+        let (traces, exporting) = traces.unzip();
+        let metrics = Metrics::new().map_err(StartError::Metrics)?.tracing(traces.unwrap_or_default());
+        let metrics = Arc::new(metrics);
         let counting = Arc::clone(&metrics);
         let prepared =
             tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock, counting)).await;
@@ -110,19 +124,20 @@ impl App {
         let max_queued = config.store.max_queued;
         let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
         let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
-        Ok(Self { store, registry, acceptor, config, listener })
+        Ok(Self { store, registry, acceptor, config, listener, exporting })
     }
 
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { store, registry, acceptor, config, listener } = self;
+        let Self { store, registry, acceptor, config, listener, exporting } = self;
         match listener.local_addr() {
             Ok(address) => tracing::info!(%address, gateways = config.gateways.len(), "listening"),
             Err(error) => tracing::warn!(%error, "listening, but the address is not known"),
         }
         let ended = CancellationToken::new();
         let router = Api::new(Arc::clone(&acceptor), config.api_keys, ended.clone()).router();
-        let serving = tokio::spawn(api::serve(listener, router, stop.clone(), ended.clone()));
+        let open = acceptor.metrics().requests.connections.clone();
+        let serving = tokio::spawn(api::serve(listener, router, open, stop.clone(), ended.clone()));
 
         stop.cancelled().await;
         tracing::info!(
@@ -136,6 +151,9 @@ impl App {
             tracing::error!(%error, "the API did not end as it should");
         }
         store.close().await;
+        if let Some(exporting) = exporting {
+            exporting.end(FLUSH).await;
+        }
         let stopped = tokio::task::spawn_blocking(move || {
             for library in registry.libraries() {
                 library.stop_runtime(STOP_RUNTIME);
@@ -192,7 +210,7 @@ pub async fn send_once(
     let metrics = Arc::new(Metrics::new().map_err(|error| start(StartError::Metrics(error)))?);
     let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
     let acceptor = Acceptor::new(store, Arc::clone(&delivery), routes, clock, 1, metrics);
-    let wishes = Wishes { wait: true, key: None };
+    let wishes = Wishes { wait: true, ..Wishes::default() };
     let accepted = acceptor.accept(body, &Caller::default(), &wishes).await.map_err(SendError::Refused)?;
     let id = accepted.message.id;
     let mut last = accepted.message;

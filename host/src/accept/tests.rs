@@ -29,7 +29,7 @@ async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
 }
 
 fn waiting() -> Wishes {
-    Wishes { wait: true, key: None }
+    Wishes { wait: true, ..Wishes::default() }
 }
 
 async fn refused(body: Value) -> Vec<(String, String)> {
@@ -230,7 +230,7 @@ async fn a_key_stands_for_its_first_request() {
         Caller { api_key: Some("app".into()), ..Caller::default() },
         Caller { api_key: Some("web".into()), ..Caller::default() },
     );
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let first = acceptor.accept(&body, &app, &once).await.unwrap().message;
     // Written otherwise, it is the same.
     let again = serde_json::from_str(&body.to_string().replace(',', " ,\n")).unwrap();
@@ -245,7 +245,7 @@ async fn a_key_stands_for_its_first_request() {
 #[tokio::test(start_paused = true)]
 async fn the_order_of_members_makes_no_other_request() {
     let (acceptor, store) = acceptor(10).await;
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let send = async |text: &str| {
         let body = serde_json::from_str(text).unwrap();
         acceptor.accept(&body, &Caller::default(), &once).await.map(|accepted| accepted.message.id)
@@ -263,7 +263,7 @@ async fn the_order_of_members_makes_no_other_request() {
 #[tokio::test(start_paused = true)]
 async fn a_replay_is_answered_whatever_has_become_of_the_host() {
     let (acceptor, store) = acceptor(1).await;
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     let first = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
     // As many messages as there may be.

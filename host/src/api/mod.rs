@@ -15,11 +15,11 @@ mod routes;
 mod serve;
 mod wait;
 
-use crate::{accept::Acceptor, config::ApiKey};
+use crate::{accept::Acceptor, config::ApiKey, telemetry::metrics::Held};
 use access::Access;
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -29,7 +29,10 @@ use feed::Feed;
 use health::Readiness;
 use problem::Problem;
 pub use serve::serve;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -90,8 +93,21 @@ impl Api {
     }
 }
 
-/// What holds for every request.
+/// Counts every request, and what it came to.
 async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let requests = &api.shared.acceptor.metrics().requests;
+    let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+    let under_way = Held::new(&requests.under_way);
+    let response = answer(&api, request, next).await;
+    drop(under_way);
+    let route = route.as_ref().map(MatchedPath::as_str);
+    requests.answered(method.as_str(), route, response.status().as_str(), began.elapsed());
+    response
+}
+
+/// What holds for every request.
+async fn answer(api: &Api, request: Request, next: Next) -> Response {
     let Ok(_turn) = api.shared.requests.try_acquire() else {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded");
         return problem

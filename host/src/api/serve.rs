@@ -1,11 +1,13 @@
 //! Connections: accepted, bounded, ended in an orderly way.
 
+use crate::telemetry::metrics::Held;
 use axum::{Router, http::Request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use prometheus::IntGauge;
 use std::{
     io,
     pin::pin,
@@ -34,8 +36,14 @@ const LINGER: Duration = Duration::from_secs(3);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled; then no connection is accepted any more, and those that are open end after the answer to their
-/// present request, at the latest 3 s after `ended` was cancelled.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, ended: CancellationToken) {
+/// present request, at the latest 3 s after `ended` was cancelled. `open` says how many there are.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    open: IntGauge,
+    stop: CancellationToken,
+    ended: CancellationToken,
+) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new(TokioExecutor::new());
@@ -62,6 +70,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let service = TowerToHyperService::new(Begins { router: router.clone(), begun: begun.clone() });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
+        let held = Held::new(&open);
         tokio::spawn(async move {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
@@ -74,7 +83,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                 Some(Err(error)) => tracing::debug!(%error, "a connection broke"),
                 None => tracing::debug!("a connection brought no request in time"),
             }
-            drop(turn);
+            drop((held, turn));
         });
     }
     drop(listener);

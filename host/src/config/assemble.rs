@@ -1,7 +1,7 @@
 //! The tables of all files, put together to one configuration.
 
 use super::{
-    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, Webhooks,
+    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, Telemetry, Webhooks,
     api_keys::{self, References},
     document::{Source, Table},
     gateways,
@@ -11,7 +11,7 @@ use super::{
     reader::{Environment, Reader},
     routes, server,
     smtp_servers::{self, SmtpServers},
-    store, webhooks,
+    store, telemetry, webhooks,
 };
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "server",
     "store",
     "plugins",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 10] = [
     "routes",
     "webhooks",
     "inbound",
+    "telemetry",
     "api_keys",
 ];
 
@@ -61,6 +62,7 @@ pub(super) fn assemble(
         routes: Vec::new(),
         webhooks: Webhooks::default(),
         inbound: None,
+        telemetry: Telemetry::default(),
         api_keys: Vec::new(),
         warnings: Vec::new(),
     };
@@ -145,6 +147,7 @@ fn main_tables(
     let server_table = table("server", reader);
     config.server = server::server(server_table.as_ref(), reader);
     config.store = store::store(table("store", reader).as_ref(), directory, reader);
+    config.telemetry = telemetry::telemetry(table("telemetry", reader).as_ref(), reader);
     let (plugins, mut doubts) = plugins::plugins(top.get("plugins").as_ref(), directory, reader);
     config.plugins = plugins;
     if top.misspells("plugins", &KNOWN) {

@@ -19,6 +19,7 @@ mod secrets;
 mod server;
 mod smtp_servers;
 mod store;
+mod telemetry;
 mod url;
 mod webhooks;
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[inbound]`: where inbound messages go; its origin needs no leave of `webhooks`.
     pub inbound: Option<Endpoint>,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[[api_keys]]`
     pub api_keys: Vec<ApiKey>,
     /// Not wrong, but worth a line in the log.
@@ -77,6 +80,13 @@ pub struct StoreSettings {
     pub max_queued: u64,
     /// How long finished messages are kept.
     pub retain: Duration,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// Base address of the collector that traces go to, over OTLP; without it nothing is traced.
+    pub otlp: Option<String>,
 }
 
 /// `[plugins]`

@@ -10,8 +10,8 @@ use crate::{
     gateway::{Availability, Bucket, Gateway},
     message::{MessageId, Timestamp},
     store::{Place, Ready},
+    telemetry::metrics::GatewayMetrics,
 };
-use prometheus::IntGauge;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
@@ -53,13 +53,13 @@ pub(super) struct Actor {
     in_flight: HashMap<MessageId, usize>,
     tasks: JoinSet<Ended>,
     running: HashMap<Id, MessageId>,
-    figure: IntGauge,
+    figures: Arc<GatewayMetrics>,
 }
 
 impl Actor {
     pub(super) fn new(gateway: Gateway, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
         let deadline = shared.deadline.subscribe();
-        let figure = shared.metrics.in_flight(&gateway.name);
+        let figures = shared.metrics.gateway(&gateway.name);
         let bucket = gateway.limits.rate.map(|rate| Bucket::new(rate, Instant::now()));
         Self {
             gateway,
@@ -78,7 +78,7 @@ impl Actor {
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
-            figure,
+            figures,
         }
     }
 
@@ -203,7 +203,8 @@ impl Actor {
                     bucket.take();
                 }
                 let gateway = self.gateway.clone();
-                self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, shared));
+                let figures = Arc::clone(&self.figures);
+                self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, figures, shared));
             }
             // A submit that ended this moment has made it unusable.
             Err(_) => self.buffer.push_front(ready),
@@ -214,7 +215,7 @@ impl Actor {
         self.in_flight.insert(id, size);
         let task = self.tasks.spawn(task);
         self.running.insert(task.id(), id);
-        self.figure.inc();
+        self.figures.in_flight.inc();
     }
 
     /// The foremost message of the queue that is not being submitted.
@@ -277,7 +278,7 @@ impl Actor {
     }
 
     fn ended(&mut self, ended: Result<(Id, Ended), tokio::task::JoinError>) {
-        self.figure.dec();
+        self.figures.in_flight.dec();
         match ended {
             Ok((task, Ended { id, waits_here })) => {
                 self.running.remove(&task);

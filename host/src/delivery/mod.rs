@@ -14,6 +14,7 @@ mod receipts;
 mod record;
 mod submit;
 mod sweep;
+mod trace;
 pub mod webhooks;
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     message::{Clock, MessageId, Outcome, State, Timestamp},
     plugin::ReceiptRequest,
     store::{Canceled, Place, Store, StoreError},
-    telemetry::metrics::{GatewayFigures, Metrics},
+    telemetry::metrics::{GatewayFigures, Metrics, Running},
 };
 use actor::Actor;
 use decide::{View, World};
@@ -213,18 +214,21 @@ impl Delivery {
         gateways.map(|(name, (gateway, _))| (name.to_string(), gateway.status.describe().0)).collect()
     }
 
-    /// What the gateways look like now, those that only have a queue left among them.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub async fn figures(&self) -> Result<Vec<GatewayFigures>, StoreError> {
+    /// What the gateways look like now, those that only have a queue left among them. How old their oldest message is the store has to
+    /// say `within` this time.
+    pub async fn figures(&self, within: Duration) -> Vec<GatewayFigures> {
         let now = self.shared.clock.now();
-        let oldest = self.shared.store.oldest().await?.into_iter().collect::<BTreeMap<_, _>>();
-        let mut figures = self
-            .shared
-            .gateways
-            .iter()
-            .map(|(name, (gateway, _))| (name.to_string(), Some(gateway.status.breaker()), 0))
+        let oldest = tokio::time::timeout(within, self.shared.store.oldest()).await.ok().and_then(Result::ok);
+        let oldest = oldest.map(|oldest| oldest.into_iter().collect::<BTreeMap<_, _>>());
+        let running = |gateway: &Gateway| Running {
+            breaker: gateway.status.breaker(),
+            state: gateway.status.describe().0.as_str(),
+            max_in_flight: gateway.limits.max_in_flight,
+            valid_for: gateway.limits.valid_for,
+        };
+        let gateways = self.shared.gateways.iter();
+        let mut figures = gateways
+            .map(|(name, (gateway, _))| (name.to_string(), Some(running(gateway)), 0))
             .collect::<Vec<_>>();
         for (name, depth) in self.shared.store.depths() {
             match figures.iter_mut().find(|(known, ..)| *known == name) {
@@ -232,11 +236,14 @@ impl Delivery {
                 None => figures.push((name, None, depth)),
             }
         }
-        let figures = figures.into_iter().map(|(name, breaker, depth)| {
-            let oldest = oldest.get(&name).map(|oldest| now.since(*oldest));
-            GatewayFigures { name, breaker, depth, oldest }
+        let figures = figures.into_iter().map(|(name, running, depth)| {
+            let since = |oldest: &BTreeMap<_, _>| {
+                oldest.get(&name).map_or(Duration::ZERO, |oldest| now.since(*oldest))
+            };
+            let oldest = oldest.as_ref().map(since);
+            GatewayFigures { name, running, depth, oldest }
         });
-        Ok(figures.collect())
+        figures.collect()
     }
 
     /// What tells applications.
@@ -309,8 +316,7 @@ impl Delivery {
                 (_, None) => shared.hub.forget(id),
             }
             if let (Ok(Canceled::Done), Some(message)) = (&result, message) {
-                tracing::info!(%id, gateway = message.gateway, state = message.state.as_str(), attempts = message.attempts.len(), "message finished");
-                shared.metrics.finished(&message.gateway, message.state.as_str(), None);
+                submit::canceled(&message, &shared);
                 shared.hub.finished(&message);
             }
             result

@@ -119,6 +119,8 @@ impl Webhooks {
         metrics: Arc<Metrics>,
         jitter: Jitter,
     ) -> Arc<Self> {
+        // There from the start, at zero: the first that fails is an increase too.
+        origins.iter().for_each(|origin| drop(metrics.origin(origin)));
         let deadline = watch::Sender::new(None);
         let shared = Arc::new(Shared { store, clock, jitter, metrics, post, origins, deadline });
         Arc::new(Self { shared, inbound, workers: Mutex::default() })
@@ -176,7 +178,7 @@ impl Webhooks {
     /// What was begun is done.
     pub async fn inbound(self: &Arc<Self>, inbound: Inbound) -> Result<(), StoreError> {
         let Some(to) = self.inbound.clone() else {
-            self.shared.metrics.inbound(&inbound.gateway);
+            self.shared.metrics.gateway(&inbound.gateway).inbound();
             tracing::info!(
                 gateway = inbound.gateway,
                 from = %inbound.from,
@@ -191,7 +193,7 @@ impl Webhooks {
             let id = format!("in_{}", MessageId::new());
             let new = NewInbound { id, to: to.clone(), payload, at: inbound.at };
             webhooks.shared.store.inbound(new).await?;
-            webhooks.shared.metrics.inbound(&inbound.gateway);
+            webhooks.shared.metrics.gateway(&inbound.gateway).inbound();
             tracing::info!(
                 gateway = inbound.gateway,
                 from = %inbound.from,
