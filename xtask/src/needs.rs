@@ -52,6 +52,8 @@ const NEEDS: &[Need] = &[
     Need { program: "node", why: "runs an SMSC", remedy: Remedy::Debian("nodejs") },
     Need { program: "npm", why: "installs it", remedy: Remedy::Debian("npm") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
+    Need { program: "prometheus", why: "reads the figures", remedy: Remedy::Debian("prometheus") },
+    Need { program: "promtool", why: "tests its rules", remedy: Remedy::Debian("prometheus") },
 ];
 
 /// Says what is there, and installs what is not.
