@@ -27,6 +27,7 @@ pub mod command;
 pub mod database;
 pub mod eventually;
 pub mod events;
+pub mod figures;
 pub mod fixtures;
 pub mod host;
 pub mod load;

@@ -1,12 +1,14 @@
 //! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
 
 pub mod certificates;
+pub mod collector;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
 pub mod node;
 pub mod postfix;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod proxy;
 pub mod service;
