@@ -7,6 +7,7 @@ use crate::{
     store::memory::MemoryStore,
     telemetry::metrics::Metrics,
 };
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
@@ -303,4 +304,24 @@ async fn a_message_is_told_where_it_says_else_where_its_key_says() {
     let other = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": "https://app.example:8443/"});
     let refusal = acceptor.accept(&other, &key, &Wishes::default()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Invalid(errors) if errors[0].pointer == "/callback_url"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_counted_though_its_sender_has_hung_up() {
+    let (acceptor, store) = acceptor(10).await;
+    let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
+    let (caller, wishes) = (Caller::default(), Wishes::default());
+    let mut accept = Box::pin(acceptor.accept(&body, &caller, &wishes));
+    // It is handed to the store, and its sender hangs up.
+    assert!((&mut accept).now_or_never().is_none());
+    drop(accept);
+    while store.unfinished() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
+    assert!(figures.contains("\ngatepost_messages_accepted_total 1\n"), "{figures}");
+    let refused = acceptor.accept(&json!({}), &caller, &wishes).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
+    let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
+    assert!(figures.contains("\ngatepost_send_refused_total{reason=\"invalid\"} 1\n"), "{figures}");
 }

@@ -1,7 +1,7 @@
 //! Every expression of the dashboard and of the rules asks for figures that the real binary tells, and finds something in a real
 //! Prometheus.
 
-use super::{MODES, everything_happens, site};
+use super::{MODES, TO, everything_happens, site};
 use gatepost_tests::{
     Host, eventually,
     figures::{Family, figures},
@@ -137,6 +137,27 @@ fn every_expression_asks_for_what_is_told_and_finds_it() {
         let found = prometheus.until_found(&expression);
         // Of a gateway through which nothing went there is no quantile; of another there is.
         assert!(found.iter().any(|sample| sample["value"][1] != "NaN"), "{title}: {expression}: {found:?}");
+    }
+}
+
+/// On a host that gives reason for them, and not before.
+#[test]
+fn alerts_are_raised_by_what_a_host_tells() {
+    let receiver = WebhookReceiver::start();
+    let site = site(&receiver, &["refuse-credentials"], "");
+    let host = Host::start(&site);
+    let prometheus = Prometheus::reading(&host);
+    prometheus.until_found("count_over_time(gatepost_attempts_total{outcome=\"misconfigured\"}[1m]) > 2");
+    alerts(&prometheus);
+    // That this machine's disk is full is no matter of the host's.
+    let raised = || prometheus.ask("query", &[("query", "ALERTS{alertname!=\"GatepostDiskNearlyFull\"}")]);
+    let quiet = eventually("Prometheus says which alerts there are", raised);
+    assert_eq!(quiet["result"].as_array().unwrap().len(), 0, "{quiet}");
+    host.send_and_see("refuse-credentials", TO, "hello");
+    for (alert, state) in [("GatepostMisconfigured", "firing"), ("GatepostGatewayDown", "pending")] {
+        let found = prometheus.until_found(&format!("ALERTS{{alertname=\"{alert}\"}}"));
+        assert_eq!(found[0]["metric"]["alertstate"], state, "{found:?}");
+        assert_eq!(found[0]["metric"]["gateway"], "refuse-credentials", "{found:?}");
     }
 }
 

@@ -133,8 +133,14 @@ fn a_trace_survives_the_queue_and_a_kill() {
 #[test]
 fn what_fails_expires_or_is_canceled_ends_its_trace() {
     let (receiver, collector) = (WebhookReceiver::start(), Collector::start());
-    let site = traced(&receiver, &collector, &["reject", "hang"], "");
-    let host = Host::start(&site);
+    let site = traced(&receiver, &collector, &["reject"], "");
+    // What other programs of the machine are told, and what this host does not speak.
+    let environment = [
+        ("OTEL_SERVICE_NAME", "codes"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+    ];
+    let host = Host::start_in(&site, &environment);
     let send = |message: Value| {
         let answer = host.post("/v1/messages", &message);
         assert_eq!(answer.status, 202, "{answer:?}");
@@ -150,6 +156,7 @@ fn what_fails_expires_or_is_canceled_ends_its_trace() {
     assert_eq!(named(&spans, "attempt")[0]["attributes"]["gatepost.code"], "1404");
     let spans = until_traced(&collector, &canceled, &both);
     assert_eq!(named(&spans, "message")[0]["attributes"]["gatepost.state"], "canceled");
+    assert_eq!(named(&spans, "message")[0]["resource"]["service.name"], "codes", "as the environment has it");
 }
 
 #[test]
