@@ -2,6 +2,8 @@
 
 mod build;
 mod check;
+mod origin;
+mod reload;
 mod temporary;
 
 pub use build::load_providers;
@@ -9,16 +11,16 @@ pub use check::{Checked, check, check_with, probe};
 pub(crate) use temporary::temporary_folder;
 
 use crate::{
-    accept::{Acceptor, Caller, Refusal, Wishes},
-    api::{self, Api},
+    accept::{Acceptor, Caller, Refusal, Snapshot, Wishes},
+    api::{self, Api, Control as _},
     config::{Config, ConfigProblems, Doubts, Reach},
     delivery::{
         Delivery, Inbox,
-        webhooks::{ClientError, Webhooks},
+        webhooks::{self, ClientError, Webhooks},
     },
     gateway::Gateway,
     message::{Clock, Message, State},
-    plugin::Registry,
+    plugin::{Libraries, Registry},
     route::Routes,
     store::{
         Store,
@@ -30,9 +32,14 @@ use crate::{
         traces::{Exporting, Traces, TracesError},
     },
 };
-use build::build_gateways;
+use build::{build_gateways, find_providers};
+use origin::Origins;
+use reload::Reloader;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, Notify},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long submits that are going on may take after the signal to stop.
@@ -89,9 +96,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct App {
     store: Arc<dyn Store>,
-    registry: Registry,
     acceptor: Arc<Acceptor>,
-    config: Config,
+    reloader: Reloader,
     listener: TcpListener,
     exporting: Option<Exporting>,
 }
@@ -106,40 +112,55 @@ impl App {
             tracing::warn!("{warning}");
         }
         let clock = Clock::System;
-        let traces =
-            config.telemetry.otlp.as_deref().map(Traces::to).transpose().map_err(StartError::Traces)?;
+        let traces = config
+            .telemetry
+            .otlp
+            .as_ref()
+            .map(|otlp| Traces::to(otlp.url()))
+            .transpose()
+            .map_err(StartError::Traces)?;
         let (traces, exporting) = traces.unzip();
         let metrics = Metrics::new().map_err(StartError::Metrics)?.tracing(traces.unwrap_or_default());
         let metrics = Arc::new(metrics);
-        let counting = Arc::clone(&metrics);
-        let prepared =
-            tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock, counting)).await;
-        let Prepared { config, store, registry, gateways, webhooks } = prepared.map_err(task_failed)??;
+        let default_dirs = Arc::<[PathBuf]>::from(default_dirs);
+        let (dirs, counting) = (Arc::clone(&default_dirs), Arc::clone(&metrics));
+        let prepared = tokio::task::spawn_blocking(move || prepare(config, &dirs, clock, counting));
+        let prepared = prepared.await.map_err(task_failed)??;
+        let Prepared { config, store, libraries, registry, gateways, origins, webhooks, sink } = prepared;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
         let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
         let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
-        let routes = Routes::new(config.routes.clone());
-        let max_queued = config.store.max_queued;
-        let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
-        let acceptor = Arc::new(acceptor.allowing(config.webhooks.allow.clone()));
-        Ok(Self { store, registry, acceptor, config, listener, exporting })
+        let snapshot = Snapshot::first(Arc::new(config), Arc::new(registry), &delivery);
+        let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, snapshot, clock, metrics));
+        let origins = Arc::new(Mutex::new(origins));
+        let reloader = Reloader { acceptor: Arc::clone(&acceptor), libraries, sink, default_dirs, origins };
+        Ok(Self { store, acceptor, reloader, listener, exporting })
     }
 
-    /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { store, registry, acceptor, config, listener, exporting } = self;
+    /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued. Each time that
+    /// `reload` is notified, the configuration is read again.
+    pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) {
+        let Self { store, acceptor, reloader, listener, exporting } = self;
+        let gateways = acceptor.snapshot().gateways.count();
         match listener.local_addr() {
-            Ok(address) => tracing::info!(%address, gateways = config.gateways.len(), "listening"),
+            Ok(address) => tracing::info!(%address, gateways, "listening"),
             Err(error) => tracing::warn!(%error, "listening, but the address is not known"),
         }
         let ended = CancellationToken::new();
-        let router = Api::new(Arc::clone(&acceptor), config.api_keys, ended.clone()).router();
+        let control = Arc::new(reloader.clone());
+        let router = Api::new(Arc::clone(&acceptor), control, ended.clone()).router();
         let open = acceptor.metrics().requests.connections.clone();
         let serving = tokio::spawn(api::serve(listener, router, open, stop.clone(), ended.clone()));
 
-        stop.cancelled().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                // What came of it is in the log.
+                () = reload.notified() => drop(reloader.reload().await),
+            }
+        }
         tracing::info!(
             queued = store.unfinished(),
             "stopping: submits that are going on get {} s",
@@ -154,6 +175,7 @@ impl App {
         if let Some(exporting) = exporting {
             exporting.end(FLUSH).await;
         }
+        let registry = Arc::clone(&acceptor.snapshot().registry);
         let stopped = tokio::task::spawn_blocking(move || {
             for library in registry.libraries() {
                 library.stop_runtime(STOP_RUNTIME);
@@ -192,26 +214,31 @@ pub async fn send_once(
     body: &serde_json::Value,
     wait: Duration,
 ) -> Result<Message, SendError> {
-    let routes = Routes::new(config.routes.clone());
-    let wanted = wanted(body, &routes);
+    let wanted = wanted(body, &Routes::new(config.routes.clone()));
     // The others are not needed, nor are their services to be contacted.
     if config.gateways.iter().any(|gateway| wanted.contains(&gateway.name)) {
         config.gateways.retain(|gateway| wanted.contains(&gateway.name));
     }
+    let config = Arc::new(config);
+    let reading = Arc::clone(&config);
     let prepared = tokio::task::spawn_blocking(move || {
         let copies = |source| StartError::Copies { folder: std::env::temp_dir(), source };
         let folder = temporary_folder().map_err(copies)?;
-        let registry = load_providers(&config, &default_dirs, folder.path())?;
-        build_gateways(&config, &registry, Doubts::default(), None).complete().map_err(StartError::Config)
+        let registry = load_providers(&reading, &default_dirs, folder.path())?;
+        let built = build_gateways(&reading, &registry, Doubts::default(), None, &Origins::default());
+        let (gateways, _) = built.complete().map_err(StartError::Config)?;
+        Ok((gateways, registry))
     });
     let start = SendError::Start;
-    let gateways = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
+    let (gateways, registry) = prepared.await.map_err(|error| start(task_failed(error)))?.map_err(start)?;
     let (store, clock) = (Arc::new(MemoryStore::default()), Clock::System);
     let metrics = Arc::new(Metrics::new().map_err(|error| start(StartError::Metrics(error)))?);
     let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
-    let acceptor = Acceptor::new(store, Arc::clone(&delivery), routes, clock, 1, metrics);
+    let snapshot = Snapshot::first(config, Arc::new(registry), &delivery);
+    let acceptor = Acceptor::new(store, Arc::clone(&delivery), snapshot, clock, metrics);
     let wishes = Wishes { wait: true, ..Wishes::default() };
-    let accepted = acceptor.accept(body, &Caller::default(), &wishes).await.map_err(SendError::Refused)?;
+    let accepted = acceptor.accept(&acceptor.snapshot(), body, &Caller::default(), &wishes).await;
+    let accepted = accepted.map_err(SendError::Refused)?;
     let id = accepted.message.id;
     let mut last = accepted.message;
     let round_over = async {
@@ -258,9 +285,12 @@ fn task_failed(error: tokio::task::JoinError) -> StartError {
 struct Prepared {
     config: Config,
     store: Arc<dyn Store>,
+    libraries: Arc<Libraries>,
     registry: Registry,
     gateways: Vec<Gateway>,
+    origins: Origins,
     webhooks: Arc<Webhooks>,
+    sink: Arc<Inbox>,
 }
 
 fn prepare(
@@ -273,14 +303,20 @@ fn prepare(
     let options = Options { retain, clock, max_pages: None, metrics: counting };
     // First of all, since its lock is what keeps a second host away from the copies too.
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
-    let registry = load_providers(&config, default_dirs, &config.store.path.join("plugins"))?;
+    let copies = config.store.path.join("plugins");
+    let libraries =
+        Libraries::new(&copies).map_err(|source| StartError::Copies { folder: copies, source })?;
+    let registry = find_providers(&config, default_dirs, &libraries);
     let store: Arc<dyn Store> = Arc::new(store);
     // Before the gateways, whose providers may have something to say from their start on.
     let (keeping, telling) = (Arc::clone(&store), Arc::clone(&metrics));
-    let webhooks = Webhooks::start(keeping, &config.webhooks, config.inbound.clone(), clock, telling)
-        .map_err(StartError::Webhooks)?;
+    let settings = webhooks::Settings::new(&config.webhooks, config.inbound.clone());
+    let settings = settings.map_err(StartError::Webhooks)?;
+    let webhooks = Webhooks::start(keeping, settings, clock, telling);
     let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics, Arc::clone(&webhooks)));
-    let built = build_gateways(&config, &registry, Doubts::default(), Some(sink));
-    let gateways = built.complete().map_err(StartError::Config)?;
-    Ok(Prepared { config, store, registry, gateways, webhooks })
+    let events = Arc::clone(&sink);
+    let built = build_gateways(&config, &registry, Doubts::default(), Some(events), &Origins::default());
+    let (gateways, origins) = built.complete().map_err(StartError::Config)?;
+    let libraries = Arc::new(libraries);
+    Ok(Prepared { config, store, libraries, registry, gateways, origins, webhooks, sink })
 }

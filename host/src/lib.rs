@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod app;
 pub mod api;
+pub mod definitions;
 pub mod accept;
 pub mod route;
 pub mod delivery;

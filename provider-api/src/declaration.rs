@@ -59,6 +59,9 @@ pub struct Parameter {
     /// Whether its value is never shown. One whose name says so is secret in any case: see [`Parameter::is_secret`].
     #[serde(default)]
     pub secret: bool,
+    /// Whether it may change while the definition's secrets are kept: see [`Declaration::harmless`].
+    #[serde(default)]
+    pub harmless: bool,
     /// One or two sentences for the parameter table, Markdown.
     #[serde(default)]
     pub description: String,
@@ -74,6 +77,7 @@ impl Parameter {
             missing: None,
             default: None,
             secret: false,
+            harmless: false,
             description: String::new(),
         }
     }
@@ -241,6 +245,8 @@ pub struct Declaration {
     pub options_allowed: bool,
     /// Whether a definition may have headers.
     pub headers_allowed: bool,
+    /// Whether options and headers may change while the definition's secrets are kept: see [`Declaration::harmless_fields`].
+    pub harmless_fields: bool,
     /// Whether `parse_receipt` understands receipts that the service posts to the host.
     pub parses_receipts: bool,
 }
@@ -283,6 +289,27 @@ impl Declaration {
     #[must_use]
     pub fn allow_headers(mut self) -> Self {
         self.headers_allowed = true;
+        self
+    }
+
+    /// Says of these parameters that they have no part in where messages and secrets go, in how well they are protected on the way, and
+    /// in what is shown of the answers.
+    ///
+    /// Who changes a definition over the API need not know its secrets: those stay as they are. So that they can't be sent elsewhere,
+    /// that holds only as long as every parameter stays the same that is not named here.
+    #[must_use]
+    pub fn harmless(mut self, names: &[&str]) -> Self {
+        for parameter in &mut self.parameters {
+            parameter.harmless |= names.contains(&parameter.name.as_str());
+        }
+        self
+    }
+
+    /// Says the same of options and headers: they are sent along to where the parameters say. A header or value that names a host or an
+    /// address is looked at all the same.
+    #[must_use]
+    pub fn harmless_fields(mut self) -> Self {
+        self.harmless_fields = true;
         self
     }
 
@@ -573,6 +600,17 @@ mod tests {
         let strict = Declaration::new("").parameter(Parameter::text("URL"));
         let problems = strict.check(&definition(json!({}), json!({ "URL": "y" }))).unwrap_err();
         assert_eq!(problems[0].mend, "move it to `parameters`, as URL");
+    }
+
+    #[test]
+    fn nothing_is_harmless_that_is_not_declared_so() {
+        let declaration = declaration().harmless(&["TIMEOUT", "PASSWORD", "MISSING"]);
+        let harmless = declaration.parameters.iter().filter(|parameter| parameter.harmless);
+        let names = harmless.map(|parameter| parameter.name.as_str()).collect::<Vec<_>>();
+        assert_eq!((names, declaration.harmless_fields), (vec!["TIMEOUT", "PASSWORD"], false));
+        let json = r#"{"parameters": [{"name": "A", "kind": "text"}], "options_allowed": true}"#;
+        let earlier: Declaration = serde_json::from_str(json).unwrap();
+        assert!(!earlier.parameters[0].harmless && !earlier.harmless_fields);
     }
 
     #[test]

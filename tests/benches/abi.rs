@@ -8,7 +8,7 @@
 use futures_util::{StreamExt as _, stream};
 use gatepost::{
     message::{Content, MessageId, Outcome, OutcomeKind, Recipient, Text, Timestamp},
-    plugin::{Handle as _, Instance, Registry, Submission},
+    plugin::{Handle as _, Instance, Libraries, Submission},
 };
 use gatepost_provider_api::Definition;
 use std::{
@@ -64,7 +64,8 @@ fn loaded() -> std::sync::Arc<Instance> {
     let plugins = folder.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
     std::fs::copy(release.join("examples/libnoop.so"), plugins.join("noop.so")).unwrap();
-    let registry = Registry::load(&[plugins], None, &folder.path().join("copies")).unwrap();
+    let libraries = Libraries::new(&folder.path().join("copies")).unwrap();
+    let registry = libraries.find(&[plugins], None);
     let library = registry.provider("noop").unwrap();
     let definition = Definition { gateway: "bench".into(), ..Definition::default() };
     Instance::create(library, &definition, &[], None).unwrap().0

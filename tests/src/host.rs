@@ -105,6 +105,16 @@ impl Host {
         client::send(self.client.post(self.url(path)).json(body)).unwrap()
     }
 
+    /// PUTs JSON.
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        client::send(self.client.put(self.url(path)).json(body)).unwrap()
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Answer {
+        client::send(self.client.delete(self.url(path))).unwrap()
+    }
+
     /// POSTs one message and waits for its outcome.
     pub fn send_and_wait(&self, gateway: &str, to: &str, text: &str) -> Answer {
         let message = serde_json::json!({ "to": to, "text": text, "gateway": gateway });

@@ -1,10 +1,10 @@
 //! The members of a request, checked one by one, with every error collected. No error quotes a text.
 
+use super::Snapshot;
 use crate::{
     config::{Endpoint, Reach, duration},
-    delivery::Delivery,
     message::{Content, Priority, Recipient, Text, Timestamp},
-    route::{Route, Routes},
+    route::Route,
 };
 use gatepost_provider_api::declaration::nearest;
 use serde_json::{Map, Value};
@@ -58,7 +58,7 @@ impl Way<'_> {
     pub(super) fn take(self) -> (Vec<String>, Option<String>) {
         match self {
             Self::Through(gateway) => (vec![gateway], None),
-            Self::Along(route) => (route.order(), Some(route.name.clone())),
+            Self::Along(route) => (route.order(), Some(route.name().to_owned())),
         }
     }
 }
@@ -179,14 +179,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The way that the message names, or that fits it.
-    pub(super) fn way<'r>(
+    pub(super) fn way<'s>(
         &mut self,
-        delivery: &Delivery,
-        routes: &'r Routes,
+        snapshot: &'s Snapshot,
         to: Option<&Recipient>,
         tag: Option<&str>,
         reach: &Reach,
-    ) -> Option<Way<'r>> {
+    ) -> Option<Way<'s>> {
+        let Snapshot { routes, gateways, .. } = snapshot;
         match (self.given("gateway"), self.given("route")) {
             (true, true) => {
                 self.error("route", "`gateway` and `route` exclude each other: name one of them");
@@ -200,7 +200,7 @@ impl<'a> Fields<'a> {
                 }
                 let found = routes.named(name).map(Way::Along);
                 if found.is_none() {
-                    let names = routes.all().iter().map(|route| route.name.as_str());
+                    let names = routes.all().map(Route::name);
                     self.error("route", format!("there is no such route; {}", meant(name, names)));
                 }
                 found
@@ -224,13 +224,10 @@ impl<'a> Fields<'a> {
                     self.forbidden = Some(format!("it may not use the gateway {:?}", shown(name)));
                     return None;
                 }
-                if delivery.gateway(name).is_some() {
+                if gateways.get(name).is_some() {
                     return Some(Way::Through(name.to_owned()));
                 }
-                self.error(
-                    "gateway",
-                    format!("there is no such gateway; {}", meant(name, delivery.gateway_names())),
-                );
+                self.error("gateway", format!("there is no such gateway; {}", meant(name, gateways.names())));
                 None
             }
         }

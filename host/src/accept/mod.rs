@@ -3,6 +3,7 @@
 mod batch;
 mod fields;
 mod history;
+mod snapshot;
 mod trace;
 
 use crate::{
@@ -12,7 +13,6 @@ use crate::{
         Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
         Validity,
     },
-    route::Routes,
     store::{Canceled, Inserted, Once, Place, Space, Store, StoreError, Unmatched},
     telemetry::{
         metrics::{Metrics, Moment},
@@ -23,8 +23,8 @@ pub use fields::FieldError;
 use fields::{Fields, MOST_ERRORS, Way};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+pub use snapshot::Snapshot;
 use std::{
-    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
@@ -32,6 +32,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
@@ -129,48 +130,46 @@ pub struct Acceptor {
     delivery: Arc<Delivery>,
     clock: Clock,
     ids: MessageIds,
-    routes: Routes,
-    max_queued: u64,
+    snapshot: watch::Sender<Arc<Snapshot>>,
     /// Messages that are being stored.
     storing: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
-    /// The origins that a `callback_url` may have.
-    callbacks: BTreeSet<String>,
 }
 
 impl Acceptor {
-    /// Admits messages for the gateways of `delivery` along `routes`, up to `max_queued` unfinished ones.
+    /// Admits messages for the gateways of `delivery`, as `snapshot` has it at first.
     pub fn new(
         store: Arc<dyn Store>,
         delivery: Arc<Delivery>,
-        routes: Routes,
+        snapshot: Snapshot,
         clock: Clock,
-        max_queued: u64,
         metrics: Arc<Metrics>,
     ) -> Self {
-        metrics.queue_limit(max_queued);
+        metrics.queue_limit(snapshot.config.store.max_queued);
         Self {
             store,
             delivery,
             clock,
             ids: MessageIds::default(),
-            routes,
-            max_queued,
+            snapshot: watch::Sender::new(Arc::new(snapshot)),
             storing: Arc::default(),
             metrics,
-            callbacks: BTreeSet::new(),
         }
     }
 
-    /// Allows these origins in a `callback_url`.
-    #[must_use]
-    pub fn allowing(self, callbacks: BTreeSet<String>) -> Self {
-        Self { callbacks, ..self }
+    /// The configuration as it runs now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
     }
 
-    /// The routes.
-    pub fn routes(&self) -> &Routes {
-        &self.routes
+    /// To be told of the next one.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.subscribe()
+    }
+
+    /// From now on requests see this one.
+    pub fn switch(&self, snapshot: Snapshot) {
+        self.snapshot.send_replace(Arc::new(snapshot));
     }
 
     /// The delivery behind it.
@@ -219,29 +218,41 @@ impl Acceptor {
         self.store.writable().await
     }
 
-    /// Admits a message: checks `body`, stores it, and has its gateway look.
+    /// Admits a message as `snapshot` has it: checks `body`, stores it, and has its gateway look.
     ///
     /// # Errors
     /// Why not; nothing was stored then.
     ///
     /// # Cancellation
     /// A future that is dropped has done all of it or nothing.
-    pub async fn accept(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Result<Accepted, Refusal> {
-        self.counted(self.accept_one(body, caller, wishes).await)
+    pub async fn accept(
+        &self,
+        snapshot: &Snapshot,
+        body: &Value,
+        caller: &Caller,
+        wishes: &Wishes,
+    ) -> Result<Accepted, Refusal> {
+        self.counted(self.accept_one(snapshot, body, caller, wishes).await)
     }
 
-    async fn accept_one(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Result<Accepted, Refusal> {
+    async fn accept_one(
+        &self,
+        snapshot: &Snapshot,
+        body: &Value,
+        caller: &Caller,
+        wishes: &Wishes,
+    ) -> Result<Accepted, Refusal> {
         let began = self.clock.now();
         let once = self.once(body, caller, wishes);
         if let Some(ids) = self.known(once.as_ref()).await? {
             return self.again(&ids, wishes.wait).await;
         }
-        let draft = self.check(body, caller)?;
-        let new = self.admit(draft, caller, wishes.wait);
+        let draft = self.check(snapshot, body, caller)?;
+        let new = self.admit(snapshot, draft, caller, wishes.wait);
         let message = Message::queued(&new);
         // Before it is stored: its end could be there before the store's answer is.
         let ticket = wishes.wait.then(|| self.delivery.ticket(new.id));
-        match self.store(vec![new], once, wishes, began).await? {
+        match self.store(snapshot, vec![new], once, wishes, began).await? {
             None => Ok(Accepted { message, finished: ticket }),
             Some(ids) => self.again(&ids, wishes.wait).await,
         }
@@ -257,15 +268,17 @@ impl Acceptor {
     /// A future that is dropped has done all of it or nothing.
     pub async fn accept_batch(
         &self,
+        snapshot: &Snapshot,
         body: &Value,
         caller: &Caller,
         wishes: &Wishes,
     ) -> Result<Vec<Message>, Refusal> {
-        self.counted(self.accept_all(body, caller, wishes).await)
+        self.counted(self.accept_all(snapshot, body, caller, wishes).await)
     }
 
     async fn accept_all(
         &self,
+        snapshot: &Snapshot,
         body: &Value,
         caller: &Caller,
         wishes: &Wishes,
@@ -278,7 +291,7 @@ impl Acceptor {
         let bodies = batch::messages(body).map_err(Refusal::Invalid)?;
         let (mut drafts, mut errors) = (Vec::with_capacity(bodies.len()), Vec::new());
         for (number, body) in bodies.iter().enumerate() {
-            match self.check(body, caller) {
+            match self.check(snapshot, body, caller) {
                 Ok(draft) => drafts.push(draft),
                 Err(Refusal::Invalid(found)) => {
                     errors.extend(found.into_iter().map(|error| batch::of_message(number, error)));
@@ -293,9 +306,10 @@ impl Acceptor {
             return Err(Refusal::Invalid(errors));
         }
         // Only now, since each takes its route's turn.
-        let new = drafts.into_iter().map(|draft| self.admit(draft, caller, false)).collect::<Vec<_>>();
+        let new =
+            drafts.into_iter().map(|draft| self.admit(snapshot, draft, caller, false)).collect::<Vec<_>>();
         let messages = new.iter().map(Message::queued).collect();
-        match self.store(new, once, wishes, began).await? {
+        match self.store(snapshot, new, once, wishes, began).await? {
             None => Ok(messages),
             Some(ids) => self.all_again(&ids).await,
         }
@@ -332,6 +346,7 @@ impl Acceptor {
     /// Stores the messages and has their gateways look; or the ids of those that the same request made before.
     async fn store(
         &self,
+        snapshot: &Snapshot,
         new: Vec<NewMessage>,
         once: Option<Once>,
         wishes: &Wishes,
@@ -340,9 +355,10 @@ impl Acceptor {
         let count = new.len() as u64;
         // Those that wait for the disk are not counted by the store yet.
         let reserved = Reserved::new(&self.storing, count);
-        if self.store.unfinished().saturating_add(reserved.all) > self.max_queued {
+        let max_queued = snapshot.config.store.max_queued;
+        if self.store.unfinished().saturating_add(reserved.all) > max_queued {
             let reason =
-                format!("with it more than {} messages would wait, as `max_queued` has it", self.max_queued);
+                format!("with it more than {max_queued} messages would wait, as `max_queued` has it");
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
         }
         let (store, delivery) = (Arc::clone(&self.store), Arc::clone(&self.delivery));
@@ -428,18 +444,19 @@ impl Acceptor {
     }
 
     /// Checks a message; it is not admitted yet.
-    fn check(&self, body: &Value, caller: &Caller) -> Result<Draft<'_>, Refusal> {
+    fn check<'s>(&self, snapshot: &'s Snapshot, body: &Value, caller: &Caller) -> Result<Draft<'s>, Refusal> {
         let mut fields = Fields::of(body).map_err(Refusal::Invalid)?;
         let to = fields.recipient();
         let content = fields.content();
         let from = fields.short_text("from");
         let tag = fields.short_text("tag");
-        let way = fields.way(&self.delivery, &self.routes, to.as_ref(), tag.as_deref(), &caller.reach);
+        let way = fields.way(snapshot, to.as_ref(), tag.as_deref(), &caller.reach);
         let priority = fields.priority();
         let own = fields.valid_for();
         let now = self.clock.now();
         let send_at = fields.send_at(now);
-        let callback = fields.callback(&self.callbacks).or_else(|| caller.callback_url.clone());
+        let callback =
+            fields.callback(&snapshot.config.webhooks.allow).or_else(|| caller.callback_url.clone());
         if let Some(what) = fields.forbidden() {
             return Err(Refusal::Forbidden(what));
         }
@@ -451,15 +468,15 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, draft: Draft<'_>, caller: &Caller, wait: bool) -> NewMessage {
+    fn admit(&self, snapshot: &Snapshot, draft: Draft<'_>, caller: &Caller, wait: bool) -> NewMessage {
         let Draft { to, content, from, tag, way, priority, own, now, send_at, callback } = draft;
         let default = if wait { Priority::High } else { Priority::Normal };
         let from_when = send_at.unwrap_or(now);
         let validity = Validity { from: from_when, own };
         let (gateways, route) = way.take();
-        let gateway = self.delivery.first_usable(&gateways);
+        let gateway = snapshot.gateways.first_usable(&gateways);
         let id = self.ids.at(now);
-        let valid_for = |name: &String| Some(self.delivery.gateway(name)?.limits.valid_for);
+        let valid_for = |name: &String| Some(snapshot.gateways.get(name)?.limits.valid_for);
         let longest = gateways.iter().filter_map(valid_for).max().unwrap_or_default();
         NewMessage {
             id,
@@ -530,7 +547,7 @@ fn fingerprint(body: &Value) -> [u8; 32] {
 
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acceptor").field("max_queued", &self.max_queued).finish_non_exhaustive()
+        f.debug_struct("Acceptor").field("snapshot", &self.snapshot()).finish_non_exhaustive()
     }
 }
 

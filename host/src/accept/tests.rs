@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    config::{self, Match, Strategy},
+    config::{self, Config, Match, Strategy},
     gateway::{Gateway, Limits},
     message::OutcomeKind,
     plugin::fake::{FakeProvider, NOON},
@@ -10,23 +10,33 @@ use crate::{
 use futures_util::FutureExt as _;
 use serde_json::json;
 
+impl Acceptor {
+    /// Of a host with these gateways.
+    fn on(store: Arc<MemoryStore>, gateways: Vec<Gateway>, config: Config) -> Self {
+        let (clock, metrics) = (Clock::starting_at(NOON), Arc::new(Metrics::new().unwrap()));
+        let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
+        let snapshot = Snapshot::first(Arc::new(config), Arc::default(), &delivery);
+        Self::new(store, delivery, snapshot, clock, metrics)
+    }
+
+    /// What a request does that comes now.
+    async fn take(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Result<Accepted, Refusal> {
+        self.accept(&self.snapshot(), body, caller, wishes).await
+    }
+}
+
+/// A host that may hold so many messages.
+fn holding(max_queued: u64) -> Config {
+    let mut config = Config::empty();
+    config.store.max_queued = max_queued;
+    config
+}
+
 async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
     let store = Arc::new(MemoryStore::default());
-    let clock = Clock::starting_at(NOON);
     let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
     let gateway = Gateway::new("clickatell", provider, Limits::default());
-    let delivery = Delivery::start(store.clone(), vec![gateway], clock, Arc::new(Metrics::new().unwrap()));
-    (
-        Acceptor::new(
-            store.clone(),
-            delivery,
-            Routes::default(),
-            clock,
-            max_queued,
-            Arc::new(Metrics::new().unwrap()),
-        ),
-        store,
-    )
+    (Acceptor::on(store.clone(), vec![gateway], holding(max_queued)), store)
 }
 
 fn waiting() -> Wishes {
@@ -35,7 +45,7 @@ fn waiting() -> Wishes {
 
 async fn refused(body: Value) -> Vec<(String, String)> {
     let (acceptor, store) = acceptor(10).await;
-    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
+    let refusal = acceptor.take(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert_eq!(store.unfinished(), 0, "nothing is stored of what is refused");
     match refusal {
         Refusal::Invalid(errors) => errors.into_iter().map(|error| (error.pointer, error.detail)).collect(),
@@ -110,15 +120,15 @@ async fn what_is_not_said_gets_its_default() {
     let (acceptor, _) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     let caller = Caller { api_key: Some("app".into()), ..Caller::default() };
-    let message = acceptor.accept(&body, &caller, &Wishes::default()).await.unwrap().message;
+    let message = acceptor.take(&body, &caller, &Wishes::default()).await.unwrap().message;
     assert_eq!((message.priority, message.created_at), (Priority::Normal, NOON));
     assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(600)));
     assert_eq!(message.api_key.as_deref(), Some("app"));
     // Somebody waits for it: a code.
-    assert_eq!(acceptor.accept(&body, &caller, &waiting()).await.unwrap().message.priority, Priority::High);
+    assert_eq!(acceptor.take(&body, &caller, &waiting()).await.unwrap().message.priority, Priority::High);
     let push =
         json!({"to": "token", "data": {"z": "1", "a": "2"}, "gateway": "clickatell", "valid_for": "90s"});
-    let message = acceptor.accept(&push, &caller, &Wishes::default()).await.unwrap().message;
+    let message = acceptor.take(&push, &caller, &Wishes::default()).await.unwrap().message;
     assert_eq!(message.expires_at, NOON.plus(Duration::from_secs(90)));
     assert_eq!(message.reason, None::<OutcomeKind>);
 }
@@ -128,9 +138,9 @@ async fn over_the_bound_of_unfinished_messages_it_is_refused() {
     let (acceptor, store) = acceptor(2).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     for _ in 0..2 {
-        acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap();
+        acceptor.take(&body, &Caller::default(), &Wishes::default()).await.unwrap();
     }
-    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
+    let refusal = acceptor.take(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert!(
         matches!(&refusal, Refusal::Overloaded { reason, .. } if reason.contains("max_queued")),
         "{refusal:?}"
@@ -143,24 +153,17 @@ async fn a_closed_store_means_that_the_host_stops() {
     let (acceptor, store) = acceptor(2).await;
     store.close().await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
-    let refusal = acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
+    let refusal = acceptor.take(&body, &Caller::default(), &Wishes::default()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Stopping), "{refusal:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn routes_are_taken_by_name_by_match_and_by_default() {
     let store = Arc::new(MemoryStore::default());
-    let clock = Clock::starting_at(NOON);
     let gateway = |name: &str, seconds| {
         let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
         Gateway::new(name, provider, Limits { valid_for: Duration::from_secs(seconds), ..Limits::default() })
     };
-    let delivery = Delivery::start(
-        store.clone(),
-        vec![gateway("a", 60), gateway("b", 300)],
-        clock,
-        Arc::new(Metrics::new().unwrap()),
-    );
     let route = |name: &str, gateways: &[&str], matching| config::Route {
         name: name.into(),
         gateways: gateways.iter().map(|&name| name.to_owned()).collect(),
@@ -168,12 +171,11 @@ async fn routes_are_taken_by_name_by_match_and_by_default() {
         matching,
     };
     let german = Match { prefix: vec!["+49".into()], tag: Vec::new() };
-    let routes =
-        Routes::new(vec![route("german", &["b"], Some(german)), route("default", &["a", "b"], None)]);
-    let acceptor =
-        Acceptor::new(store.clone(), delivery, routes, clock, 100, Arc::new(Metrics::new().unwrap()));
+    let routes = vec![route("german", &["b"], Some(german)), route("default", &["a", "b"], None)];
+    let config = Config { routes, ..Config::empty() };
+    let acceptor = Acceptor::on(store, vec![gateway("a", 60), gateway("b", 300)], config);
     let accept =
-        async |body| acceptor.accept(&body, &Caller::default(), &Wishes::default()).await.unwrap().message;
+        async |body| acceptor.take(&body, &Caller::default(), &Wishes::default()).await.unwrap().message;
     let message = accept(json!({"to": "+1555", "text": "x"})).await;
     assert_eq!((message.route.as_deref(), message.gateway.as_str()), (Some("default"), "a"));
     // As long as the longest of its gateways allows.
@@ -196,20 +198,19 @@ async fn routes_are_taken_by_name_by_match_and_by_default() {
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_takes_nobodys_turn() {
     let store = Arc::new(MemoryStore::default());
-    let (clock, metrics) = (Clock::starting_at(NOON), Arc::new(Metrics::new().unwrap()));
     let provider = || FakeProvider::new(|_| Box::pin(std::future::pending()));
     let gateways = ["a", "b"].map(|name| Gateway::new(name, provider(), Limits::default()));
-    let delivery = Delivery::start(store.clone(), gateways.into(), clock, Arc::clone(&metrics));
     let shared = config::Route {
         name: "default".into(),
         gateways: vec!["a".into(), "b".into()],
         strategy: Strategy::RoundRobin,
         matching: None,
     };
-    let acceptor = Acceptor::new(store, delivery, Routes::new(vec![shared]), clock, 100, metrics);
+    let config = Config { routes: vec![shared], ..Config::empty() };
+    let acceptor = Acceptor::on(store, gateways.into(), config);
     let mut taken = String::new();
     for _ in 0..4 {
-        let accept = async |body| acceptor.accept(&body, &Caller::default(), &Wishes::default()).await;
+        let accept = async |body| acceptor.take(&body, &Caller::default(), &Wishes::default()).await;
         accept(json!({"to": "+1555", "text": ""})).await.unwrap_err();
         taken += &accept(json!({"to": "+1555", "text": "x"})).await.unwrap().message.gateway;
     }
@@ -232,14 +233,14 @@ async fn a_key_stands_for_its_first_request() {
         Caller { api_key: Some("web".into()), ..Caller::default() },
     );
     let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
-    let first = acceptor.accept(&body, &app, &once).await.unwrap().message;
+    let first = acceptor.take(&body, &app, &once).await.unwrap().message;
     // Written otherwise, it is the same.
     let again = serde_json::from_str(&body.to_string().replace(',', " ,\n")).unwrap();
-    assert_eq!(acceptor.accept(&again, &app, &once).await.unwrap().message.id, first.id);
+    assert_eq!(acceptor.take(&again, &app, &once).await.unwrap().message.id, first.id);
     let other = json!({"to": "+491701234567", "text": "other", "gateway": "clickatell"});
-    let refusal = acceptor.accept(&other, &app, &once).await.unwrap_err();
+    let refusal = acceptor.take(&other, &app, &once).await.unwrap_err();
     assert!(matches!(refusal, Refusal::KeyReused), "{refusal:?}");
-    assert_ne!(acceptor.accept(&other, &web, &once).await.unwrap().message.id, first.id);
+    assert_ne!(acceptor.take(&other, &web, &once).await.unwrap().message.id, first.id);
     assert_eq!(store.unfinished(), 2);
 }
 
@@ -249,7 +250,7 @@ async fn the_order_of_members_makes_no_other_request() {
     let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let send = async |text: &str| {
         let body = serde_json::from_str(text).unwrap();
-        acceptor.accept(&body, &Caller::default(), &once).await.map(|accepted| accepted.message.id)
+        acceptor.take(&body, &Caller::default(), &once).await.map(|accepted| accepted.message.id)
     };
     let first =
         send(r#"{"to": "a", "data": {"p": {"x": 1, "y": 2}, "q": 3}, "gateway": "clickatell"}"#).await;
@@ -266,23 +267,25 @@ async fn a_replay_is_answered_whatever_has_become_of_the_host() {
     let (acceptor, store) = acceptor(1).await;
     let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
-    let first = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    let first = acceptor.take(&body, &Caller::default(), &once).await.unwrap().message;
     // As many messages as there may be.
-    let again = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    let again = acceptor.take(&body, &Caller::default(), &once).await.unwrap().message;
     assert_eq!(again.id, first.id);
 
     // Another host, whose configuration has no such gateway any more.
-    let (clock, metrics) = (Clock::starting_at(NOON), Arc::new(Metrics::new().unwrap()));
-    let delivery = Delivery::start(store.clone(), Vec::new(), clock, Arc::clone(&metrics));
-    let acceptor = Acceptor::new(store, delivery, Routes::default(), clock, 10, metrics);
-    let again = acceptor.accept(&body, &Caller::default(), &once).await.unwrap().message;
+    let acceptor = Acceptor::on(store, Vec::new(), holding(10));
+    let again = acceptor.take(&body, &Caller::default(), &once).await.unwrap().message;
     assert_eq!(again.id, first.id);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_told_where_it_says_else_where_its_key_says() {
-    let (acceptor, store) = acceptor(10).await;
-    let acceptor = acceptor.allowing(["https://app.example".to_owned()].into());
+    let store = Arc::new(MemoryStore::default());
+    let provider = FakeProvider::new(|_| Box::pin(std::future::pending()));
+    let mut config = Config::empty();
+    config.webhooks.allow = ["https://app.example".to_owned()].into();
+    let gateway = Gateway::new("clickatell", provider, Limits::default());
+    let acceptor = Acceptor::on(store.clone(), vec![gateway], config);
     let endpoint = |url| Endpoint::parse(url).unwrap();
     let key = Caller {
         api_key: Some("app".into()),
@@ -297,12 +300,12 @@ async fn a_message_is_told_where_it_says_else_where_its_key_says() {
         (&Caller::default(), json!(null), None),
     ] {
         let body = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": said});
-        let accepted = acceptor.accept(&body, caller, &Wishes::default()).await.unwrap();
+        let accepted = acceptor.take(&body, caller, &Wishes::default()).await.unwrap();
         let message = store.message(accepted.message.id).await.unwrap().unwrap();
         assert_eq!(message.callback_url.as_deref(), told, "{said}");
     }
     let other = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": "https://app.example:8443/"});
-    let refusal = acceptor.accept(&other, &key, &Wishes::default()).await.unwrap_err();
+    let refusal = acceptor.take(&other, &key, &Wishes::default()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Invalid(errors) if errors[0].pointer == "/callback_url"));
 }
 
@@ -311,7 +314,7 @@ async fn what_is_stored_is_counted_though_its_sender_has_hung_up() {
     let (acceptor, store) = acceptor(10).await;
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     let (caller, wishes) = (Caller::default(), Wishes::default());
-    let mut accept = Box::pin(acceptor.accept(&body, &caller, &wishes));
+    let mut accept = Box::pin(acceptor.take(&body, &caller, &wishes));
     // It is handed to the store, and its sender hangs up.
     assert!((&mut accept).now_or_never().is_none());
     drop(accept);
@@ -320,7 +323,7 @@ async fn what_is_stored_is_counted_though_its_sender_has_hung_up() {
     }
     let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
     assert!(figures.contains("\ngatepost_messages_accepted_total 1\n"), "{figures}");
-    let refused = acceptor.accept(&json!({}), &caller, &wishes).await.unwrap_err();
+    let refused = acceptor.take(&json!({}), &caller, &wishes).await.unwrap_err();
     assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
     let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
     assert!(figures.contains("\ngatepost_send_refused_total{reason=\"invalid\"} 1\n"), "{figures}");

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use crate::{
-    accept::Caller,
+    accept::{Caller, Snapshot},
     config::{ApiKey, Reach, Scope},
     message::Message,
 };
@@ -15,72 +15,82 @@ use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use subtle::ConstantTimeEq as _;
 
-/// The keys that are known.
-#[derive(Debug)]
-pub(super) struct Access {
-    keys: Vec<ApiKey>,
-}
-
 /// Whoever asks, after their key was found good.
 #[derive(Debug)]
 pub(super) struct Identity<'a> {
     key: Option<&'a ApiKey>,
 }
 
-impl Access {
-    pub(super) fn new(keys: Vec<ApiKey>) -> Self {
-        Self { keys }
+/// Without keys, a request must be for a loopback name: a web page that has its own name resolve to 127.0.0.1 (DNS rebinding)
+/// reaches this host, but can't choose the Host header. What it sends under our name is another origin's, which the JSON content
+/// type makes a preflight that nobody here answers.
+pub(super) fn check_host(keys: &[ApiKey], request: &Request) -> Result<(), Problem> {
+    if !keys.is_empty() {
+        return Ok(());
     }
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let authority = request
+        .uri()
+        .authority()
+        .cloned()
+        .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
+    match authority {
+        // Of two, which one counts depends on who reads them.
+        Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
+        _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+            "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
+        )),
+    }
+}
 
-    /// Without keys, a request must be for a loopback name: a web page that has its own name resolve to 127.0.0.1 (DNS rebinding)
-    /// reaches this host, but can't choose the Host header. What it sends under our name is another origin's, which the JSON content
-    /// type makes a preflight that nobody here answers.
-    pub(super) fn check_host(&self, request: &Request) -> Result<(), Problem> {
-        if !self.keys.is_empty() {
-            return Ok(());
-        }
-        let hosts = request.headers().get_all(header::HOST).iter().count();
-        let authority = request
-            .uri()
-            .authority()
-            .cloned()
-            .or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
-        match authority {
-            // Of two, which one counts depends on who reads them.
-            Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
-            _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
-                "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
-            )),
+/// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
+pub(super) fn identify<'a>(snapshot: &'a Snapshot, headers: &HeaderMap) -> Result<Identity<'a>, Problem> {
+    let keys = &snapshot.config.api_keys;
+    if keys.is_empty() {
+        return Ok(Identity { key: None });
+    }
+    let unknown = |detail: &str| {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
+            .detail(detail)
+            .challenge()
+    };
+    let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
+    })?;
+    let key = given
+        .to_str()
+        .ok()
+        .and_then(credentials)
+        .ok_or_else(|| unknown("the header Authorization can't be read"))?;
+    let hash = Sha256::digest(key);
+    // All of them, each in constant time: how long it takes says nothing of how near a guess was.
+    let mut found = None;
+    for known in keys {
+        if known.sha256.ct_eq(hash.as_slice()).into() {
+            found = Some(known);
         }
     }
+    found.map(|key| Identity { key: Some(key) }).ok_or_else(|| unknown("this key is not known"))
+}
 
-    /// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
-    pub(super) fn identify(&self, headers: &HeaderMap) -> Result<Identity<'_>, Problem> {
-        if self.keys.is_empty() {
-            return Ok(Identity { key: None });
-        }
-        let unknown = |detail: &str| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
-                .detail(detail)
-                .challenge()
-        };
-        let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
-            unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
-        })?;
-        let key = given
-            .to_str()
-            .ok()
-            .and_then(credentials)
-            .ok_or_else(|| unknown("the header Authorization can't be read"))?;
-        let hash = Sha256::digest(key);
-        // All of them, each in constant time: how long it takes says nothing of how near a guess was.
-        let mut found = None;
-        for known in &self.keys {
-            if known.sha256.ct_eq(hash.as_slice()).into() {
-                found = Some(known);
+/// Somebody who reads for longer than a request takes.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// The hash of their key; `None`: there was none in the configuration.
+    key: Option<[u8; 32]>,
+}
+
+impl Reader {
+    /// Whether they could begin to read now.
+    pub(super) fn may_still(&self, snapshot: &Snapshot) -> bool {
+        let keys = &snapshot.config.api_keys;
+        match self.key {
+            None => keys.is_empty(),
+            Some(hash) => {
+                let key = keys.iter().find(|key| key.sha256 == hash);
+                key.is_some_and(|key| Identity { key: Some(key) }.may(Scope::Read))
             }
         }
-        found.map(|key| Identity { key: Some(key) }).ok_or_else(|| unknown("this key is not known"))
     }
 }
 
@@ -117,6 +127,36 @@ impl Identity<'_> {
         self.key.map(|key| key.reach.clone()).unwrap_or_default()
     }
 
+    /// Whether they may change how the host runs. Without keys nobody may.
+    pub(super) fn must_administer(&self) -> Result<(), Problem> {
+        if self.key.is_none() {
+            let what = "it takes an API key with the scope \"admin\"; there is no key in the configuration";
+            return Err(Problem::forbidden(what));
+        }
+        if self.may(Scope::Admin) { Ok(()) } else { Err(Self::forbidden("admin")) }
+    }
+
+    /// To look again later whether they may still read.
+    pub(super) fn reader(&self) -> Reader {
+        Reader { key: self.key.map(|key| key.sha256) }
+    }
+
+    /// Whether they may use this gateway: name it, or send through a route that has it.
+    pub(super) fn may_use(&self, now: &Snapshot, gateway: &str) -> bool {
+        let reach = self.reach();
+        let mut routes = now.config.routes.iter().filter(|route| reach.route(&route.name));
+        reach.gateway(gateway) || routes.any(|route| route.gateways.iter().any(|name| name == gateway))
+    }
+
+    pub(super) fn must_use(&self, now: &Snapshot, gateway: &str) -> Result<(), Problem> {
+        if self.may_use(now, gateway) { Ok(()) } else { Err(Self::out_of_reach(gateway)) }
+    }
+
+    /// Whether this gateway is one that they may name.
+    pub(super) fn must_name(&self, gateway: &str) -> Result<(), Problem> {
+        if self.reach().gateway(gateway) { Ok(()) } else { Err(Self::out_of_reach(gateway)) }
+    }
+
     /// Whether they may post receipts of this gateway. Without keys nobody may.
     pub(super) fn must_post_receipts(&self, gateway: &str) -> Result<(), Problem> {
         if self.key.is_none() {
@@ -126,10 +166,7 @@ impl Identity<'_> {
         if !self.may(Scope::Receipt) {
             return Err(Self::forbidden("receipt"));
         }
-        if !self.reach().gateway(gateway) {
-            return Err(Problem::forbidden(format!("it may not use the gateway {gateway:?}")));
-        }
-        Ok(())
+        self.must_name(gateway)
     }
 
     /// Without keys, sending and reading are allowed.
@@ -167,6 +204,10 @@ impl Identity<'_> {
     /// The key whose messages are all that they may see; `None` where it is all messages.
     pub(super) fn sees_only(&self) -> Option<String> {
         self.key.filter(|_| !self.may(Scope::Read)).map(|key| key.name.clone())
+    }
+
+    fn out_of_reach(gateway: &str) -> Problem {
+        Problem::forbidden(format!("it may not use the gateway {gateway:?}"))
     }
 
     fn forbidden(scope: &str) -> Problem {

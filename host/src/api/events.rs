@@ -6,12 +6,13 @@
 //! after "Set the last event ID string of the event source to the value of the last event ID buffer".
 
 use super::{
-    Api,
+    Api, Now,
+    access::{self, Reader},
     feed::{Place, Told},
     filter,
     problem::Problem,
 };
-use crate::store::Filter;
+use crate::{accept::Snapshot, store::Filter};
 use axum::{
     body::{Body, Bytes},
     extract::State as Extract,
@@ -20,7 +21,7 @@ use axum::{
 };
 use futures_util::stream;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often something is sent at least: less often, and proxies in between take the stream for dead.
@@ -37,10 +38,12 @@ const RETRY: Duration = Duration::from_secs(5);
 
 pub(super) async fn show(
     Extract(api): Extract<Api>,
+    now: Now,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    api.shared.access.identify(&headers)?.must_read()?;
+    let identity = access::identify(&now, &headers)?;
+    identity.must_read()?;
     let (filter, mut given) = filter::parse(&uri, &["last_event_id"])?;
     let resume = resume_after(&headers, given.remove("last_event_id"))?;
     let (place, latest) = api.shared.feed.join().ok_or_else(|| {
@@ -57,6 +60,8 @@ pub(super) async fn show(
         told: position,
         waiting: VecDeque::new(),
         silent_until: Instant::now() + AT_LEAST_EVERY,
+        reader: identity.reader(),
+        snapshots: api.shared.acceptor.snapshots(),
         ending: api.shared.ending.clone(),
     };
     // The position, so that a client that is cut before its first event misses nothing either.
@@ -103,6 +108,8 @@ struct Events {
     /// Changes before `position` that were not looked at yet.
     waiting: VecDeque<Arc<Told>>,
     silent_until: Instant,
+    reader: Reader,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
     ending: CancellationToken,
 }
 
@@ -116,6 +123,10 @@ impl Events {
 
     async fn find(&mut self) -> Option<String> {
         loop {
+            // Whose key was taken away reads no further.
+            if !self.reader.may_still(&self.snapshots.borrow_and_update()) {
+                return None;
+            }
             let mut piece = String::new();
             while let Some(change) = self.waiting.pop_front() {
                 if self.filter.fits(&change.message) {
@@ -145,6 +156,7 @@ impl Events {
             tokio::select! {
                 () = self.place.more_than(self.position) => {}
                 () = tokio::time::sleep_until(self.silent_until) => return Some(self.position_alone()),
+                _ = self.snapshots.changed() => {}
                 () = self.ending.cancelled() => return None,
             }
         }

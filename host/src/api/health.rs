@@ -1,6 +1,6 @@
 //! `/healthz` and `/readyz`
 
-use super::{Api, problem::Problem};
+use super::{Api, Now, problem::Problem};
 use axum::{
     Json,
     extract::State,
@@ -42,7 +42,7 @@ pub(super) async fn live() -> Response {
 }
 
 /// `GET /readyz`: a message could be stored durably now.
-pub(super) async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
+pub(super) async fn ready(State(api): State<Api>, now: Now) -> Result<Response, Problem> {
     let acceptor = &api.shared.acceptor;
     if acceptor.delivery().is_stopping() {
         return Err(Problem::stopping());
@@ -57,7 +57,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<Response, Problem> {
         Err(why)
     };
     let writable = api.shared.readiness.of(proof).await;
-    let states = acceptor.delivery().states();
+    let states = now.gateways.states();
     let states =
         states.into_iter().map(|(name, state)| (name, Value::from(state.as_str()))).collect::<Map<_, _>>();
     if let Err(why) = writable {

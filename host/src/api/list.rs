@@ -1,6 +1,6 @@
 //! `GET /v1/messages`: the last accepted first, page by page.
 
-use super::{Api, filter, problem::Problem};
+use super::{Api, Now, access, filter, problem::Problem};
 use crate::message::{MessageId, Timestamp, as_json};
 use axum::{
     Json,
@@ -24,10 +24,11 @@ struct Page {
 
 pub(super) async fn show(
     Extract(api): Extract<Api>,
+    now: Now,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    let identity = api.shared.access.identify(&headers)?;
+    let identity = access::identify(&now, &headers)?;
     identity.must_see_some()?;
     let (mut filter, mut given) = filter::parse(&uri, &["since", "until", "limit", "cursor"])?;
     filter.api_key = identity.sees_only();

@@ -1,8 +1,8 @@
 //! `/v1/messages`
 
 use super::{
-    Api,
-    access::Identity,
+    Api, Now,
+    access::{self, Identity},
     body,
     problem::Problem,
     wait::{self, Wait},
@@ -26,15 +26,19 @@ const LARGEST: usize = 1 << 20;
 const LARGEST_BATCH: usize = 8 << 20;
 
 /// `POST /v1/messages`
-pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result<Response, Problem> {
-    let identity = api.shared.access.identify(request.headers())?;
+pub(super) async fn send(
+    Extract(api): Extract<Api>,
+    now: Now,
+    request: Request,
+) -> Result<Response, Problem> {
+    let identity = access::identify(&now, request.headers())?;
     identity.must_send()?;
     let wait = wait::wanted(request.uri(), request.headers())?;
     let key = idempotency_key(request.headers())?;
     let parent = parent(&api, request.headers());
     let body = body::json(request, LARGEST).await?;
     let wishes = Wishes { wait: wait.is_some(), key, parent };
-    let accepted = api.shared.acceptor.accept(&body, &identity.caller(), &wishes).await?;
+    let accepted = api.shared.acceptor.accept(&now, &body, &identity.caller(), &wishes).await?;
     // Whoever waits needs the text no longer, and there may be thousands of them.
     drop(body);
     let id = accepted.message.id;
@@ -52,15 +56,19 @@ pub(super) async fn send(Extract(api): Extract<Api>, request: Request) -> Result
 }
 
 /// `POST /v1/messages/batch`: all of them or none.
-pub(super) async fn send_batch(Extract(api): Extract<Api>, request: Request) -> Result<Response, Problem> {
-    let identity = api.shared.access.identify(request.headers())?;
+pub(super) async fn send_batch(
+    Extract(api): Extract<Api>,
+    now: Now,
+    request: Request,
+) -> Result<Response, Problem> {
+    let identity = access::identify(&now, request.headers())?;
     identity.must_send()?;
     wait::no_parameters(request.uri())?;
     let key = idempotency_key(request.headers())?;
     let parent = parent(&api, request.headers());
     let body = body::json(request, LARGEST_BATCH).await?;
     let wishes = Wishes { wait: false, key, parent };
-    let messages = api.shared.acceptor.accept_batch(&body, &identity.caller(), &wishes).await?;
+    let messages = api.shared.acceptor.accept_batch(&now, &body, &identity.caller(), &wishes).await?;
     let messages = messages.iter().map(as_json).collect::<Vec<_>>();
     Ok((StatusCode::ACCEPTED, Json(json!({ "messages": messages }))).into_response())
 }
@@ -114,11 +122,12 @@ fn not_delivered(message: &Message) -> Problem {
 /// `GET /v1/messages/{id}`
 pub(super) async fn show(
     Extract(api): Extract<Api>,
+    now: Now,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let identity = api.shared.access.identify(&headers)?;
+    let identity = access::identify(&now, &headers)?;
     let message = visible(&api, &identity, id, &uri).await?;
     Ok(json_response(StatusCode::OK, &message))
 }
@@ -126,11 +135,12 @@ pub(super) async fn show(
 /// `DELETE /v1/messages/{id}`: cancels a message that is queued.
 pub(super) async fn cancel(
     Extract(api): Extract<Api>,
+    now: Now,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let identity = api.shared.access.identify(&headers)?;
+    let identity = access::identify(&now, &headers)?;
     let mut message = visible(&api, &identity, id, &uri).await?;
     identity.must_cancel(&message)?;
     match api.shared.acceptor.cancel(&mut message).await? {

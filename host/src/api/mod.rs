@@ -2,34 +2,44 @@
 
 mod access;
 mod body;
+mod check;
+mod control;
 mod events;
 mod feed;
 mod filter;
+mod gateways;
 mod health;
 mod list;
 mod messages;
 mod metrics;
 mod problem;
+mod providers;
 mod receipts;
+mod reload;
 mod routes;
 mod serve;
 mod wait;
 
-use crate::{accept::Acceptor, config::ApiKey, telemetry::metrics::Held};
-use access::Access;
+use crate::{
+    accept::{Acceptor, Snapshot},
+    telemetry::metrics::Held,
+};
 use axum::{
     Router,
-    extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+pub use control::{Control, Edit, NotReloaded, Reloaded, Undo};
 use feed::Feed;
 use health::Readiness;
-use problem::Problem;
+pub use problem::Problem;
 pub use serve::serve;
 use std::{
+    convert::Infallible,
+    ops::Deref,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -48,24 +58,26 @@ pub struct Api {
 #[derive(Debug)]
 struct Shared {
     acceptor: Arc<Acceptor>,
-    access: Access,
+    control: Arc<dyn Control>,
     readiness: Readiness,
     requests: Semaphore,
+    checks: Semaphore,
     feed: Arc<Feed>,
     /// Nobody waits for an outcome any longer: the host ends.
     ending: CancellationToken,
 }
 
 impl Api {
-    /// The API in front of `acceptor`. Without `keys` it takes requests for loopback names alone. When `ending` is cancelled, whoever
-    /// waits for an outcome is answered with what is known.
-    pub fn new(acceptor: Arc<Acceptor>, keys: Vec<ApiKey>, ending: CancellationToken) -> Self {
+    /// The API in front of `acceptor`, and of `control` for those who may. When `ending` is cancelled, whoever waits for an outcome is
+    /// answered with what is known.
+    pub fn new(acceptor: Arc<Acceptor>, control: Arc<dyn Control>, ending: CancellationToken) -> Self {
         let feed = Feed::new(Arc::clone(&acceptor), ending.clone());
         let shared = Shared {
             acceptor,
-            access: Access::new(keys),
+            control,
             readiness: Readiness::default(),
             requests: Semaphore::new(REQUESTS),
+            checks: Semaphore::new(check::CHECKS),
             feed,
             ending,
         };
@@ -79,8 +91,14 @@ impl Api {
             .route("/v1/messages/batch", post(messages::send_batch))
             .route("/v1/events", get(events::show))
             .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
+            .route("/v1/gateways", get(gateways::list))
+            .route("/v1/gateways/{name}", get(gateways::show).put(gateways::put).delete(gateways::delete))
+            .route("/v1/gateways/{name}/check", post(check::check))
+            .route("/v1/providers", get(providers::list))
+            .route("/v1/providers/{name}", get(providers::show))
             .route("/v1/receipts", get(receipts::unmatched))
             .route("/v1/receipts/{gateway}", post(receipts::take))
+            .route("/v1/reload", post(reload::reload))
             .route("/v1/routes", get(routes::list))
             .route("/v1/routes/explain", get(routes::explain))
             .route("/healthz", get(health::live))
@@ -90,6 +108,28 @@ impl Api {
             .method_not_allowed_fallback(no_such_method)
             .layer(middleware::from_fn_with_state(self.clone(), admit))
             .with_state(self.clone())
+    }
+}
+
+/// The configuration as it ran when the request came: a reload in the middle of it changes nothing for it.
+#[derive(Clone, Debug)]
+struct Now(Arc<Snapshot>);
+
+impl Deref for Now {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Api> for Now {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        // Every request passes `admit`, which puts it there.
+        let put = parts.extensions.get::<Self>().cloned();
+        Ok(put.unwrap_or_else(|| Self(api.shared.acceptor.snapshot())))
     }
 }
 
@@ -107,7 +147,7 @@ async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response
 }
 
 /// What holds for every request.
-async fn answer(api: &Api, request: Request, next: Next) -> Response {
+async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
     let Ok(_turn) = api.shared.requests.try_acquire() else {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded");
         return problem
@@ -116,8 +156,12 @@ async fn answer(api: &Api, request: Request, next: Next) -> Response {
             .into_response();
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match api.shared.access.check_host(&request) {
-        Ok(()) => next.run(request).await,
+    let now = Now(api.shared.acceptor.snapshot());
+    let mut response = match access::check_host(&now.config.api_keys, &request) {
+        Ok(()) => {
+            request.extensions_mut().insert(now);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     // Messages are nobody's business but the caller's: no cache in between keeps them.

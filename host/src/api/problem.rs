@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// A problem document. Its `type` is `urn:gatepost:problem:` and a word.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub struct Problem {
     status: StatusCode,
     body: Map<String, Value>,
     retry_after: Option<Duration>,
@@ -52,15 +52,20 @@ impl Problem {
 
     /// Fields of the body that can't be taken.
     pub(super) fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-fields", "The request has invalid fields")
+            .errors(errors)
+    }
+
+    /// Adds everything that is wrong, with a `detail` that says as much.
+    pub(super) fn errors(self, errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
+            [FieldError { pointer, detail }] if pointer.is_empty() => detail.clone(),
             [error] => format!("{}: {}", error.pointer, error.detail),
-            errors => format!("{} fields are invalid: see errors", errors.len()),
+            errors => format!("{} things are wrong: see errors", errors.len()),
         };
         let errors =
             errors.into_iter().map(|error| json!({ "pointer": error.pointer, "detail": error.detail }));
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-fields", "The request has invalid fields")
-            .detail(detail)
-            .member("errors", errors.collect::<Value>())
+        self.detail(detail).member("errors", errors.collect::<Value>())
     }
 
     /// A parameter of the query, or a header, that can't be taken.

@@ -1,6 +1,6 @@
 //! `/v1/receipts`
 
-use super::{Api, body, problem::Problem, wait};
+use super::{Api, Now, access, body, gateways::no_such_gateway, problem::Problem, wait};
 use crate::{
     delivery::ReceiptRefusal,
     message::{OutcomeKind, Receipt},
@@ -27,10 +27,11 @@ const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::PROXY_AUTHO
 /// on disk.
 pub(super) async fn take(
     Extract(api): Extract<Api>,
+    now: Now,
     gateway: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let identity = api.shared.access.identify(request.headers())?;
+    let identity = access::identify(&now, request.headers())?;
     let Path(gateway) = gateway.map_err(|_| no_such_gateway())?;
     identity.must_post_receipts(&gateway)?;
     let headers = request.headers().iter().filter(|(name, _)| !CREDENTIALS.contains(name));
@@ -69,10 +70,6 @@ pub(super) async fn take(
     }
 }
 
-fn no_such_gateway() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-such-gateway", "There is no such gateway")
-}
-
 fn not_read(why: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-receipts", "This gateway takes no receipts").detail(why)
 }
@@ -80,10 +77,11 @@ fn not_read(why: &str) -> Problem {
 /// `GET /v1/receipts`: receipts that belong to no message, the latest first.
 pub(super) async fn unmatched(
     Extract(api): Extract<Api>,
+    now: Now,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_read()?;
+    access::identify(&now, &headers)?.must_read()?;
     let (mut gateway, mut cursor) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
         let place = match name.as_str() {

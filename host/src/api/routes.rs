@@ -1,43 +1,90 @@
 //! `/v1/routes`
 
-use super::{Api, problem::Problem, wait};
-use crate::route::Route;
+use super::{Now, access, problem::Problem, wait};
+use crate::{config::Match, route::Route};
 use axum::{
     Json,
-    extract::State as Extract,
     http::{HeaderMap, StatusCode, Uri},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use std::collections::BTreeMap;
 
-/// `GET /v1/routes`
-pub(super) async fn list(
-    Extract(api): Extract<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    api.shared.access.identify(&headers)?.must_see_some()?;
-    wait::no_parameters(&uri)?;
-    let routes = api.shared.acceptor.routes().all().iter().map(as_json).collect::<Vec<_>>();
-    Ok(Json(json!({ "routes": routes })))
+/// All routes that a key may use.
+#[derive(Debug, Serialize)]
+pub(super) struct Routes {
+    /// In the order of the configuration, in which they are tried.
+    routes: Vec<Shown>,
 }
 
-fn as_json(route: &Route) -> Value {
-    let matching = route.matching().map(|matching| json!({ "prefix": matching.prefix, "tag": matching.tag }));
-    json!({
-        "name": route.name,
-        "gateways": route.gateways(),
-        "strategy": route.strategy(),
-        "match": matching,
-    })
+/// A route.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// Its name.
+    name: String,
+    /// Its gateways, in order of preference.
+    gateways: Vec<String>,
+    /// `failover`, `round-robin` or `weighted`.
+    strategy: &'static str,
+    /// How much each gateway gets, of a weighted route.
+    weights: Option<BTreeMap<String, u64>>,
+    /// The messages that it takes by itself; `null`: those that no other takes if it is `default`, else none.
+    #[serde(rename = "match")]
+    matching: Option<Matching>,
+}
+
+/// What a message must be like; a member that is empty holds for every one.
+#[derive(Debug, Serialize)]
+struct Matching {
+    /// Its recipient begins with one of these.
+    prefix: Vec<String>,
+    /// Its tag is one of these.
+    tag: Vec<String>,
+}
+
+/// Which gateways a message would be tried through.
+#[derive(Debug, Serialize)]
+pub(super) struct Explained {
+    /// The route that takes it.
+    route: String,
+    /// Its gateways, in the order of trial.
+    gateways: Vec<Candidate>,
+}
+
+/// A gateway of a route.
+#[derive(Debug, Serialize)]
+struct Candidate {
+    /// Its name.
+    name: String,
+    /// Whether a message would be submitted through it now.
+    usable: bool,
+    /// Why, for people.
+    why: String,
+}
+
+/// `GET /v1/routes`
+pub(super) async fn list(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Routes>, Problem> {
+    let identity = access::identify(&now, &headers)?;
+    identity.must_see_some()?;
+    wait::no_parameters(&uri)?;
+    let reach = identity.reach();
+    let usable = now.routes.all().filter(|route| reach.route(route.name()));
+    Ok(Json(Routes { routes: usable.map(shown).collect() }))
+}
+
+fn shown(route: &Route) -> Shown {
+    let weights = route.weights().map(|weights| weights.map(|(name, weight)| (name.to_owned(), weight)));
+    Shown {
+        name: route.name().to_owned(),
+        gateways: route.gateways().to_vec(),
+        strategy: route.strategy(),
+        weights: weights.map(Iterator::collect),
+        matching: route.matching().cloned().map(|Match { prefix, tag }| Matching { prefix, tag }),
+    }
 }
 
 /// `GET /v1/routes/explain`: which gateways a message would be tried through, in which order, and why.
-pub(super) async fn explain(
-    Extract(api): Extract<Api>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let identity = api.shared.access.identify(&headers)?;
+pub(super) async fn explain(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Explained>, Problem> {
+    let identity = access::identify(&now, &headers)?;
     identity.must_see_some()?;
     let (mut to, mut tag) = (None, None);
     for (name, value) in wait::parameters(&uri)? {
@@ -58,14 +105,13 @@ pub(super) async fn explain(
         // A route for "+49" would not fit it, and nobody would see why.
         return Err(Problem::invalid_parameter("to", "begins with a space; in a query write + as %2B"));
     }
-    let acceptor = &api.shared.acceptor;
-    let route = acceptor.routes().fitting(&to, tag.as_deref(), &identity.reach()).ok_or_else(|| {
+    let route = now.routes.fitting(&to, tag.as_deref(), &identity.reach()).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "no-such-route", "No route fits")
             .detail("no route's match holds for such a message, and there is no default route: it has to name a gateway or a route")
     })?;
     let gateways = route.order_now().into_iter().map(|name| {
-        let (usable, why) = acceptor.delivery().availability(&name);
-        json!({ "name": name, "usable": usable, "why": why })
+        let (usable, why) = now.gateways.availability(&name);
+        Candidate { name, usable, why }
     });
-    Ok(Json(json!({ "route": route.name, "gateways": gateways.collect::<Vec<_>>() })))
+    Ok(Json(Explained { route: route.name().to_owned(), gateways: gateways.collect() }))
 }

@@ -2,15 +2,15 @@ mod batch;
 mod history;
 mod reach;
 mod receipts;
+mod reload;
 
 use super::*;
 use crate::{
-    config::{Reach, Scope},
+    config::{ApiKey, Config, Reach, Scope},
     delivery::Delivery,
     gateway::{Gateway, Limits},
     message::{Clock, Outcome, OutcomeKind},
     plugin::fake::{FakeProvider, NOON},
-    route::Routes,
     store::memory::MemoryStore,
     telemetry::metrics::Metrics,
 };
@@ -18,7 +18,7 @@ use axum::{
     body::Body,
     http::{Method, request::Builder},
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -27,8 +27,23 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
+/// Nobody changes how such a host runs: what a reload does is seen from outside, in tests of the whole.
+#[derive(Debug)]
+struct Unchangeable;
+
+impl Control for Unchangeable {
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, NotReloaded>> {
+        std::future::ready(Err(NotReloaded::Stopping)).boxed()
+    }
+
+    fn change(&self, _: Edit) -> BoxFuture<'_, Result<Reloaded, NotReloaded>> {
+        self.reload()
+    }
+}
+
 struct Host {
     router: Router,
+    acceptor: Arc<Acceptor>,
     ending: CancellationToken,
 }
 
@@ -55,16 +70,14 @@ impl Host {
             gateway("strict", refusing),
         ];
         let delivery = Delivery::start(store.clone(), gateways, clock, Arc::new(Metrics::new().unwrap()));
-        let acceptor = Arc::new(Acceptor::new(
-            store,
-            delivery,
-            Routes::new(routes),
-            clock,
-            max_queued,
-            Arc::new(Metrics::new().unwrap()),
-        ));
+        let mut config = Config { routes, api_keys: keys, ..Config::empty() };
+        config.store.max_queued = max_queued;
+        let snapshot = Snapshot::first(Arc::new(config), Arc::default(), &delivery);
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let acceptor = Arc::new(Acceptor::new(store, delivery, snapshot, clock, metrics));
         let ending = CancellationToken::new();
-        Self { router: Api::new(acceptor, keys, ending.clone()).router(), ending }
+        let router = Api::new(Arc::clone(&acceptor), Arc::new(Unchangeable), ending.clone()).router();
+        Self { router, acceptor, ending }
     }
 
     async fn call(&self, request: Request) -> (StatusCode, axum::http::HeaderMap, Value) {

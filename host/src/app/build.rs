@@ -1,13 +1,17 @@
 //! From a configuration to providers and gateways.
 
-use super::StartError;
+use super::{
+    StartError,
+    origin::{Fingerprint, Origin, Origins},
+};
 use crate::{
     config::{Config, ConfigProblem, ConfigProblems, Doubts, Gateway as Definition},
     gateway::Gateway,
-    plugin::{Broken, Handle, Instance, Library, Registry, Sink, Standing},
+    plugin::{Broken, Found, Handle, Instance, Libraries, Library, Registry, Sink, Standing},
 };
 use gatepost_provider_api::declaration::nearest;
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,10 +25,28 @@ pub fn load_providers(
     default_dirs: &[PathBuf],
     copies: &Path,
 ) -> Result<Registry, StartError> {
+    let libraries =
+        Libraries::new(copies).map_err(|source| StartError::Copies { folder: copies.to_owned(), source })?;
+    Ok(find_providers(config, default_dirs, &libraries))
+}
+
+/// The same with libraries that may be loaded already.
+pub(super) fn find_providers(config: &Config, default_dirs: &[PathBuf], libraries: &Libraries) -> Registry {
     let dirs = config.plugins.dirs.as_deref().unwrap_or(default_dirs);
-    let registry = Registry::load(dirs, config.plugins.pins.as_ref(), copies)
-        .map_err(|source| StartError::Copies { folder: copies.to_owned(), source })?;
-    for found in registry.found() {
+    let registry = libraries.find(dirs, config.plugins.pins.as_ref());
+    report_libraries(&registry, &Registry::default());
+    registry
+}
+
+/// Says what became of each file, unless it is as it was `before`.
+pub(super) fn report_libraries(registry: &Registry, before: &Registry) {
+    let hash = |found: &Found| match &found.standing {
+        Standing::Loaded(library) => Some(library.sha256.clone()),
+        Standing::Refused(_) | Standing::Shadowed { .. } => None,
+    };
+    let told = |found: &Found| (found.to_string(), hash(found));
+    let before = before.found().iter().map(told).collect::<HashSet<_>>();
+    for found in registry.found().iter().filter(|found| !before.contains(&told(found))) {
         match &found.standing {
             Standing::Loaded(library) => {
                 let identity = &library.identity;
@@ -34,7 +56,6 @@ pub fn load_providers(
             Standing::Shadowed { .. } => tracing::info!("{found}"),
         }
     }
-    Ok(registry)
 }
 
 /// What became of the gateways of a configuration.
@@ -42,6 +63,8 @@ pub fn load_providers(
 pub(super) struct Built {
     /// Those that messages can be handed to, in the order of the configuration.
     pub(super) gateways: Vec<Gateway>,
+    /// What those that are not at fault were built from.
+    pub(super) origins: Origins,
     /// What is wrong with the others.
     pub(super) problems: Vec<ConfigProblem>,
     pub(super) warnings: Vec<ConfigProblem>,
@@ -52,37 +75,42 @@ pub(super) struct Built {
 /// A provider that panics or hangs takes nothing else down: the others are served, and its gateway says why it is not.
 #[derive(Debug)]
 pub(super) struct Fault {
-    gateway: String,
+    pub(super) gateway: String,
     provider: String,
     reason: String,
     pub(super) problem: ConfigProblem,
 }
 
 impl Built {
-    /// The gateways, if nothing is wrong with any of them; warnings and faults go into the log.
-    pub(super) fn complete(self) -> Result<Vec<Gateway>, ConfigProblems> {
+    /// The gateways with their origins, if nothing is wrong with any of them; warnings and faults go into the log.
+    pub(super) fn complete(self) -> Result<(Vec<Gateway>, Origins), ConfigProblems> {
         for warning in &self.warnings {
             tracing::warn!("{warning}");
         }
         for Fault { gateway, provider, reason, .. } in &self.faults {
             tracing::error!(gateway, provider, reason, "the gateway is down");
         }
-        if self.problems.is_empty() { Ok(self.gateways) } else { Err(ConfigProblems::new(self.problems)) }
+        if self.problems.is_empty() {
+            Ok((self.gateways, self.origins))
+        } else {
+            Err(ConfigProblems::new(self.problems))
+        }
     }
 }
 
 /// Builds the gateways; what their providers have to say goes to `sink`. Blocks. `doubts` are what is open in a configuration with
-/// problems of its own.
+/// problems of its own. Of `running` those that have not changed are taken as they are.
 pub(super) fn build_gateways(
     config: &Config,
     registry: &Registry,
     doubts: Doubts,
     sink: Option<Arc<dyn Sink>>,
+    running: &Origins,
 ) -> Built {
     let mut built = Built::default();
     for gateway in &config.gateways {
         match registry.provider(&gateway.provider) {
-            Ok(library) => built.add(gateway, library, sink.clone()),
+            Ok(library) => built.add(gateway, library, sink.clone(), running),
             // It may stand in a folder that is not known.
             Err(_) if doubts.dirs => {}
             Err(refusal) => built.problems.push(gateway.provider_problem(refusal.what, refusal.mend)),
@@ -117,7 +145,13 @@ impl Built {
         }
     }
 
-    fn add(&mut self, gateway: &Definition, library: &Arc<Library>, sink: Option<Arc<dyn Sink>>) {
+    fn add(
+        &mut self,
+        gateway: &Definition,
+        library: &Arc<Library>,
+        sink: Option<Arc<dyn Sink>>,
+        running: &Origins,
+    ) {
         let secrets = gateway.secrets(Some(&library.declaration));
         if !gateway.is_whole() {
             let found = Instance::check(library, &gateway.definition, &secrets).err().unwrap_or_default();
@@ -125,16 +159,20 @@ impl Built {
             self.problems.extend(news.map(|problem| gateway.problem(problem)));
             return;
         }
+        let fingerprint = Fingerprint::of(gateway, library, &secrets);
+        if let Some(same) = running.get(&gateway.name).filter(|origin| origin.fingerprint == fingerprint) {
+            return self.put(same.clone());
+        }
         match Instance::create(library, &gateway.definition, &secrets, sink) {
             Ok((instance, warnings)) => {
                 self.warnings.extend(warnings.iter().map(|warning| gateway.problem(warning)));
-                self.gateways.push(running(gateway, instance));
+                self.put(Origin { fingerprint, gateway: to_run(gateway, instance) });
             }
             Err(found) => match found.iter().find(|problem| !problem.fault).or(found.first()) {
                 Some(fault) if fault.fault => {
                     let reason = fault.to_string();
                     let broken = Arc::new(Broken { reason: reason.clone() });
-                    let gateway_down = running(gateway, broken);
+                    let gateway_down = to_run(gateway, broken);
                     gateway_down.status.refuse(&reason);
                     self.gateways.push(gateway_down);
                     self.faults.push(Fault {
@@ -148,8 +186,13 @@ impl Built {
             },
         }
     }
+
+    fn put(&mut self, origin: Origin) {
+        self.gateways.push(origin.gateway.clone());
+        self.origins.insert(origin.gateway.name.to_string(), origin);
+    }
 }
 
-fn running(gateway: &Definition, handle: Arc<dyn Handle>) -> Gateway {
+fn to_run(gateway: &Definition, handle: Arc<dyn Handle>) -> Gateway {
     Gateway::new(&gateway.name, handle, gateway.limits)
 }

@@ -1,16 +1,13 @@
 //! Everything that is wrong with a configuration, without serving it.
 
-use super::{StartError, build::build_gateways, load_providers, temporary_folder};
+use super::{StartError, build::build_gateways, load_providers, origin::Origins, temporary_folder};
 use crate::{
     config::{ConfigProblem, ConfigProblems, Draft},
     gateway::Gateway,
-    message::{Outcome, OutcomeKind},
+    message::Outcome,
     plugin::{Found, Registry, Standing},
 };
-use std::{path::PathBuf, time::Duration};
-
-/// The longest that somebody who checks a configuration waits for a service, however long a submit may take.
-const PROBE: Duration = Duration::from_secs(30);
+use std::path::PathBuf;
 
 /// What there is to say of a configuration.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ pub fn check(draft: Draft, default_dirs: &[PathBuf]) -> Result<Checked, StartErr
 /// The same, with providers that are loaded already. Blocks.
 pub fn check_with(draft: Draft, registry: &Registry) -> Checked {
     let Draft { config, mut problems, doubts } = draft;
-    let built = build_gateways(&config, registry, doubts, None);
+    let built = build_gateways(&config, registry, doubts, None, &Origins::default());
     problems.extend(built.problems);
     problems.extend(built.faults.into_iter().map(|fault| fault.problem));
     let warnings = config.warnings.into_iter().chain(built.warnings).collect::<Vec<ConfigProblem>>();
@@ -63,17 +60,12 @@ pub fn check_with(draft: Draft, registry: &Registry) -> Checked {
     }
 }
 
-/// Contacts the service behind a gateway without sending a message, for as long as a submit may take and at most 30 s: one line for
-/// people.
+/// [Probes](Gateway::probe) a gateway that was never started, and stops it.
 ///
 /// # Errors
 /// What a submit would come to.
 pub async fn probe(gateway: &Gateway) -> Result<String, Outcome> {
-    let limit = gateway.submit_timeout.min(PROBE);
-    let probed = tokio::time::timeout(limit, gateway.handle.probe()).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {} s", limit.as_secs_f32());
-        Err(Outcome::new(OutcomeKind::Unavailable, detail))
-    });
+    let probed = gateway.probe().await;
     std::sync::Arc::clone(&gateway.handle).stop().await;
     probed
 }

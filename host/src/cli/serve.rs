@@ -5,10 +5,11 @@ use crate::{
     app::{App, StartError},
     telemetry,
 };
-use std::io;
+use std::{io, sync::Arc};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
+    sync::Notify,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -33,11 +34,11 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
     let runtime = Runtime::new().map_err(failed)?;
     let ended = runtime.block_on(async {
         // Before anything else: a signal during the start is one to stop as well.
-        let stop = CancellationToken::new();
-        listen_for_signals(&stop).map_err(failed)?;
+        let (stop, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
+        listen_for_signals(&stop, &reload).map_err(failed)?;
         let app =
             App::start(config, installation::provider_dirs()).await.map_err(|error| start_error(&error))?;
-        app.run(stop).await;
+        app.run(stop, reload).await;
         Ok(())
     });
     // A provider whose threads hang must not keep the process from ending.
@@ -55,17 +56,17 @@ pub(super) fn start_error(error: &StartError) -> Ended {
     Ended::Failed
 }
 
-fn listen_for_signals(stop: &CancellationToken) -> io::Result<()> {
+fn listen_for_signals(stop: &CancellationToken, reload: &Arc<Notify>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let stop = stop.clone();
+    let (stop, reload) = (stop.clone(), Arc::clone(reload));
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => stop.cancel(),
                 _ = interrupt.recv() => stop.cancel(),
-                _ = hangup.recv() => tracing::warn!("a reload is not available in this version: restart to change the configuration"),
+                _ = hangup.recv() => reload.notify_one(),
             }
         }
     });

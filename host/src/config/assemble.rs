@@ -1,7 +1,7 @@
 //! The tables of all files, put together to one configuration.
 
 use super::{
-    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, Telemetry, Webhooks,
+    Config, ConfigProblem, Doubts, Draft, Gateway, Location, Plugins, Webhooks,
     api_keys::{self, References},
     document::{Source, Table},
     gateways,
@@ -52,17 +52,18 @@ pub(super) fn assemble(
 ) -> Draft {
     let mut reader = Reader::new(environment);
     let directory = file.parent().unwrap_or(Path::new(""));
+    let top = || Location { file: Arc::new(file.to_owned()), line: 1 };
     let mut config = Config {
         file: file.to_owned(),
-        server: server::server(None, &mut reader),
-        store: store::store(None, directory, &mut reader),
+        server: server::server(None, top(), &mut reader),
+        store: store::store(None, directory, top(), &mut reader),
         plugins: Plugins::default(),
         settings: Vec::new(),
         gateways: Vec::new(),
         routes: Vec::new(),
         webhooks: Webhooks::default(),
         inbound: None,
-        telemetry: Telemetry::default(),
+        telemetry: telemetry::telemetry(None, top(), &mut reader),
         api_keys: Vec::new(),
         warnings: Vec::new(),
     };
@@ -145,9 +146,11 @@ fn main_tables(
         top.get(name).and_then(|entry| entry.table(&mut reader.problems))
     };
     let server_table = table("server", reader);
-    config.server = server::server(server_table.as_ref(), reader);
-    config.store = store::store(table("store", reader).as_ref(), directory, reader);
-    config.telemetry = telemetry::telemetry(table("telemetry", reader).as_ref(), reader);
+    config.server = server::server(server_table.as_ref(), top.location.clone(), reader);
+    let store_table = table("store", reader);
+    config.store = store::store(store_table.as_ref(), directory, top.location.clone(), reader);
+    let telemetry_table = table("telemetry", reader);
+    config.telemetry = telemetry::telemetry(telemetry_table.as_ref(), top.location.clone(), reader);
     let (plugins, mut doubts) = plugins::plugins(top.get("plugins").as_ref(), directory, reader);
     config.plugins = plugins;
     if top.misspells("plugins", &KNOWN) {

@@ -2,6 +2,7 @@
 
 use super::{ConfigProblem, Location};
 use gatepost_provider_api::declaration::nearest;
+use serde_json::{Map, Value};
 use std::{borrow::Cow, ops::Range, path::PathBuf, sync::Arc};
 use toml::{
     Spanned,
@@ -99,6 +100,11 @@ impl<'d> Table<'d> {
         self.source.directory()
     }
 
+    /// Its keys and values as they stand there.
+    pub(super) fn json(&self) -> Map<String, Value> {
+        self.entries().map(|entry| (entry.name.to_owned(), entry.json())).collect()
+    }
+
     /// A problem with a key that is not there.
     pub(super) fn missing(&self, key: &str, mend: impl Into<String>) -> ConfigProblem {
         ConfigProblem {
@@ -152,6 +158,25 @@ impl<'d> Entry<'d> {
             }
             DeValue::Boolean(flag) => Some(if *flag { "true".into() } else { "false".into() }),
             DeValue::Array(_) | DeValue::Table(_) => None,
+        }
+    }
+
+    /// The value with the order of its keys: a number whose words JSON would change is a text.
+    pub(super) fn json(&self) -> Value {
+        if let Some(table) = self.as_table() {
+            return Value::Object(table.json());
+        }
+        if let Some(items) = self.items() {
+            return items.iter().map(Self::json).collect();
+        }
+        let words = self.scalar().unwrap_or_default();
+        match self.value() {
+            DeValue::Boolean(flag) => Value::Bool(*flag),
+            DeValue::Integer(_) | DeValue::Float(_) => match serde_json::from_str(&words) {
+                Ok(Value::Number(number)) if number.to_string() == words => Value::Number(number),
+                _ => Value::String(words.into()),
+            },
+            _ => Value::String(words.into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `[gateways.*]`
 
 use super::{
-    Gateway,
+    Gateway, Written,
     document::{Entry, Table},
     limits,
     name::{self, Names},
@@ -102,6 +102,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
         description,
         limits,
         definition,
+        written: Written::of(table),
         places: Places { whole, provider: (provider.path.clone(), provider.location), sections, unread },
         referenced: reader.secrets.split_off(before),
     })

@@ -4,7 +4,7 @@ use super::{
     Config, ConfigProblem, ConfigProblems, Doubts, Location, assemble::assemble, reader::Environment,
 };
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -46,6 +46,21 @@ impl Draft {
     }
 }
 
+/// A file of `gateways.d` that is to stand there.
+#[derive(Clone)]
+pub struct Instead {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// What it is to hold; `None`: it is to be gone. Secrets may stand in it.
+    pub text: Option<String>,
+}
+
+impl fmt::Debug for Instead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instead").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 impl Config {
     /// The configuration of a host that says nothing: every default, no gateway.
     pub fn empty() -> Self {
@@ -66,15 +81,34 @@ impl Config {
     /// # Errors
     /// The file itself can't be read.
     pub fn read(path: &Path, environment: Environment<'_>) -> Result<Draft, LoadError> {
+        Self::read_with(path, environment, None)
+    }
+
+    /// Reads as [`Config::read`] does, with another text in place of a file of `gateways.d`: what would be if it stood there.
+    ///
+    /// # Errors
+    /// The file itself can't be read.
+    pub fn read_with(
+        path: &Path,
+        environment: Environment<'_>,
+        instead: Option<&Instead>,
+    ) -> Result<Draft, LoadError> {
         let unreadable = |file: &Path, source| LoadError::Unreadable { file: file.into(), source };
         let file = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
         let text = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
         let folder = file.with_file_name("gateways.d");
-        let files = gateway_files(&folder).map_err(|source| unreadable(&folder, source))?;
+        let mut files = gateway_files(&folder).map_err(|source| unreadable(&folder, source))?;
+        if let Some(instead) = instead {
+            files.retain(|file| *file != instead.file);
+            files.extend(instead.text.is_some().then(|| instead.file.clone()));
+            files.sort();
+        }
         let mut texts = vec![(file.clone(), text)];
         let mut problems = Vec::new();
         for file in files {
-            match fs::read_to_string(&file) {
+            let instead =
+                instead.filter(|instead| instead.file == file).and_then(|instead| instead.text.clone());
+            match instead.map_or_else(|| fs::read_to_string(&file), Ok) {
                 Ok(text) => texts.push((file, text)),
                 Err(error) => problems.push(ConfigProblem {
                     location: Location { file: Arc::new(file), line: 1 },

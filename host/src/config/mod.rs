@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod assemble;
+pub mod definition;
 mod document;
 pub mod duration;
 mod gateways;
@@ -14,6 +15,7 @@ mod problems;
 mod providers;
 pub mod rate;
 mod reader;
+mod restart;
 mod routes;
 mod secrets;
 mod server;
@@ -22,10 +24,12 @@ mod store;
 mod telemetry;
 mod url;
 mod webhooks;
+pub mod writing;
 
-pub use load::{Draft, LoadError};
+pub use definition::{CENSORED, Written};
+pub use load::{Draft, Instead, LoadError};
 pub use name::is_name;
-pub use places::Places;
+pub use places::{Places, SectionPlaces};
 pub use problems::{ConfigProblem, ConfigProblems, Location};
 pub use rate::Rate;
 pub use reader::Environment;
@@ -69,6 +73,8 @@ pub struct Config {
 pub struct Server {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[store]`
@@ -80,13 +86,17 @@ pub struct StoreSettings {
     pub max_queued: u64,
     /// How long finished messages are kept.
     pub retain: Duration,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[telemetry]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Telemetry {
-    /// Base address of the collector that traces go to, over OTLP; without it nothing is traced.
-    pub otlp: Option<String>,
+    /// The collector that traces go to, over OTLP; without it nothing is traced.
+    pub otlp: Option<Endpoint>,
+    /// Where its keys stand.
+    places: SectionPlaces,
 }
 
 /// `[plugins]`
@@ -120,6 +130,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// What its provider gets, with references read; not yet checked against the provider's declaration.
     pub definition: Definition,
+    /// The same as it is written.
+    pub written: Written,
     /// Where its keys stand.
     places: Places,
     /// What its references led to.
@@ -127,7 +139,7 @@ pub struct Gateway {
 }
 
 /// How messages go through a gateway.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// A message older than this is never submitted through it, unless it says otherwise itself.
     pub valid_for: Duration,

@@ -17,7 +17,7 @@ pub struct Places {
 
 /// Where the keys of one section stand.
 #[derive(Clone, Debug)]
-pub(super) struct SectionPlaces {
+pub struct SectionPlaces {
     path: String,
     table: Location,
     keys: HashMap<String, Location>,
@@ -28,16 +28,25 @@ impl SectionPlaces {
         let keys = table.entries().map(|entry| (entry.name.to_owned(), entry.location)).collect();
         Self { path: path.to_owned(), table: table.location.clone(), keys }
     }
-}
 
-impl SectionPlaces {
-    fn locate(&self, key: &str) -> (String, Location) {
+    /// Those of a section that is not there: at the begin of its file.
+    pub(super) fn none(path: &str, file: Location) -> Self {
+        Self { path: path.to_owned(), table: file, keys: HashMap::new() }
+    }
+
+    /// Dotted name and place of a key; of one that is not there, the place of its table.
+    pub(super) fn locate(&self, key: &str) -> (String, Location) {
         let location = self.keys.get(key).unwrap_or(&self.table).clone();
         (format!("{}.{key}", self.path), location)
     }
 }
 
 impl Gateway {
+    /// Where the definition stands.
+    pub fn location(&self) -> &Location {
+        &self.places.whole.1
+    }
+
     /// What a provider says of the definition, with its place in the file.
     pub fn problem(&self, problem: &Problem) -> ConfigProblem {
         let (key, location) = self.locate(problem.section, &problem.key);

@@ -1,7 +1,7 @@
 //! `[server]`
 
 use super::{
-    Server,
+    Location, SectionPlaces, Server,
     document::{Entry, Table},
     reader::{Reader, quoted},
 };
@@ -9,9 +9,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
 
-pub(super) fn server(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Server {
-    let mut server = Server { listen: DEFAULT_LISTEN };
+/// `top` is the begin of the file, for a table that is not there.
+pub(super) fn server(table: Option<&Table<'_>>, top: Location, reader: &mut Reader<'_>) -> Server {
+    let mut server = Server { listen: DEFAULT_LISTEN, places: SectionPlaces::none("server", top) };
     let Some(table) = table else { return server };
+    server.places = SectionPlaces::of(table, "server");
     table.unknown(&["listen", "tls"], &mut reader.problems);
     if let Some(entry) = table.get("listen")
         && let Some(text) = reader.string(&entry)

@@ -1,15 +1,26 @@
 //! `[store]`
 
-use super::{StoreSettings, document::Table, reader::Reader};
+use super::{Location, SectionPlaces, StoreSettings, document::Table, reader::Reader};
 use std::{path::Path, time::Duration};
 
 const DEFAULT_MAX_QUEUED: u64 = 10_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub(super) fn store(table: Option<&Table<'_>>, directory: &Path, reader: &mut Reader<'_>) -> StoreSettings {
-    let mut store =
-        StoreSettings { path: directory.join("data"), max_queued: DEFAULT_MAX_QUEUED, retain: 30 * DAY };
+/// `top` is the begin of the file, for a table that is not there.
+pub(super) fn store(
+    table: Option<&Table<'_>>,
+    directory: &Path,
+    top: Location,
+    reader: &mut Reader<'_>,
+) -> StoreSettings {
+    let mut store = StoreSettings {
+        path: directory.join("data"),
+        max_queued: DEFAULT_MAX_QUEUED,
+        retain: 30 * DAY,
+        places: SectionPlaces::none("store", top),
+    };
     let Some(table) = table else { return store };
+    store.places = SectionPlaces::of(table, "store");
     table.unknown(&["max_queued", "kind", "path", "retain"], &mut reader.problems);
     if let Some(entry) = table.get("kind")
         && let Some("postgres") = reader.choice(&entry, &["embedded", "postgres"])

@@ -1,10 +1,12 @@
 //! `[telemetry]`
 
-use super::{Endpoint, Telemetry, document::Table, reader::Reader};
+use super::{Endpoint, Location, SectionPlaces, Telemetry, document::Table, reader::Reader};
 
-pub(super) fn telemetry(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> Telemetry {
-    let mut telemetry = Telemetry::default();
+/// `top` is the begin of the file, for a table that is not there.
+pub(super) fn telemetry(table: Option<&Table<'_>>, top: Location, reader: &mut Reader<'_>) -> Telemetry {
+    let mut telemetry = Telemetry { otlp: None, places: SectionPlaces::none("telemetry", top) };
     let Some(table) = table else { return telemetry };
+    telemetry.places = SectionPlaces::of(table, "telemetry");
     table.unknown(&["otlp"], &mut reader.problems);
     if let Some(entry) = table.get("otlp")
         && let Some(text) = reader.string(&entry)
@@ -22,10 +24,10 @@ pub(super) fn telemetry(table: Option<&Table<'_>>, reader: &mut Reader<'_>) -> T
 }
 
 /// The base address, to which `/v1/traces` is added, as OpenTelemetry has it for `OTEL_EXPORTER_OTLP_ENDPOINT`.
-fn collector(text: &str) -> Result<String, String> {
-    let url = Endpoint::parse(text)?.url().to_owned();
-    if url.contains('?') {
+fn collector(text: &str) -> Result<Endpoint, String> {
+    let endpoint = Endpoint::parse(text)?;
+    if endpoint.url().contains('?') {
         return Err("has a query".into());
     }
-    Ok(url)
+    Ok(endpoint)
 }

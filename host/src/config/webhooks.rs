@@ -25,7 +25,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 const KNOWN: [&str; 2] = ["allow", "secret"];
 
 /// `[webhooks]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Webhooks {
     /// The origins that a `callback_url` may have.
     pub allow: BTreeSet<String>,
@@ -34,7 +34,7 @@ pub struct Webhooks {
 }
 
 /// A key that webhooks are signed with. It can't be printed, and its memory is cleared on drop.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret(Vec<u8>);
 
 impl WebhookSecret {

@@ -1,10 +1,12 @@
-//! The task that owns one gateway's queue.
+//! The task that owns one gateway's queue, whichever definition the gateway has now, or none.
 
 use super::{
     Drained, Shared, decide,
-    mailbox::{Mailbox, News},
+    mailbox::News,
+    roster::Seat,
     submit::{self, Ended},
     sweep,
+    tenure::Tenure,
 };
 use crate::{
     gateway::{Availability, Bucket, Gateway},
@@ -14,7 +16,7 @@ use crate::{
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -27,12 +29,16 @@ use tokio::{
 const BUFFERED: usize = 256;
 const BUFFERED_BYTES: usize = 4 << 20;
 
-/// Until the store is asked again after it could not be read.
+/// Until the store is asked again after it could not be read or written.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Actor {
-    gateway: Gateway,
-    mailbox: Arc<Mailbox>,
+    name: Arc<str>,
+    seat: Arc<Seat>,
+    /// By which definition it runs; `None`: the gateway is not in the configuration.
+    tenure: Option<Tenure>,
+    /// Earlier definitions, whose instances stop when their last submit has ended.
+    ending: JoinSet<()>,
     shared: Arc<Shared>,
     deadline: watch::Receiver<Option<Instant>>,
     bucket: Option<Bucket>,
@@ -53,20 +59,19 @@ pub(super) struct Actor {
     in_flight: HashMap<MessageId, usize>,
     tasks: JoinSet<Ended>,
     running: HashMap<Id, MessageId>,
-    figures: Arc<GatewayMetrics>,
 }
 
 impl Actor {
-    pub(super) fn new(gateway: Gateway, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(name: Arc<str>, seat: Arc<Seat>, shared: Arc<Shared>) -> Self {
         let deadline = shared.deadline.subscribe();
-        let figures = shared.metrics.gateway(&gateway.name);
-        let bucket = gateway.limits.rate.map(|rate| Bucket::new(rate, Instant::now()));
         Self {
-            gateway,
-            mailbox,
+            name,
+            seat,
+            tenure: None,
+            ending: JoinSet::new(),
             shared,
             deadline,
-            bucket,
+            bucket: None,
             buffer: VecDeque::new(),
             canceling: HashSet::new(),
             // What an earlier process left behind.
@@ -78,42 +83,88 @@ impl Actor {
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashMap::new(),
-            figures,
         }
     }
 
     pub(super) async fn run(mut self) -> Drained {
-        let started = tokio::spawn(self.gateway.handle.start());
+        self.redefine();
         let mut stopping = self.deadline.clone();
         let mut changes = self.shared.changes.subscribe();
         while stopping.borrow_and_update().is_none() {
+            // One that came together with something else would be missed below.
+            self.to_sweep |= !self.usable && changes.has_changed().unwrap_or_default();
             changes.borrow_and_update();
             let wake_at = self.fill().await;
             tokio::select! {
                 _ = stopping.changed() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
-                () = self.mailbox.woken() => {}
+                Some(ended) = self.ending.join_next() => self.tenure_ended(ended),
+                () = self.seat.mailbox.woken() => {}
                 _ = changes.changed(), if !self.usable => self.to_sweep = true,
                 () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
         let drained = self.drain().await;
-        started.abort();
-        Arc::clone(&self.gateway.handle).stop().await;
+        if let Some(tenure) = self.tenure.take() {
+            self.ending.spawn(tenure.end());
+        }
+        while let Some(ended) = self.ending.join_next().await {
+            self.tenure_ended(ended);
+        }
         drained
+    }
+
+    /// Goes on by the definition that the gateway has now. What is in flight ends by the one that it began with.
+    fn redefine(&mut self) {
+        let now = self.shared.roster().gateways.get(&self.name).cloned();
+        match (&self.tenure, &now) {
+            (Some(tenure), Some(now)) if tenure.gateway.is_same(now) => return,
+            (_, Some(_)) => self.usable = true,
+            (_, None) => {
+                // What is read now may be handed over by the time that the gateway comes back.
+                self.buffer.clear();
+                self.more = true;
+                self.to_sweep = true;
+            }
+        }
+        let rate = now.as_ref().and_then(|gateway| gateway.limits.rate);
+        self.bucket = rate.map(|rate| match self.bucket.take() {
+            Some(bucket) => bucket.at(rate),
+            None => Bucket::new(rate, Instant::now()),
+        });
+        let tenure = now.map(|gateway| Tenure::begin(gateway, self.shared.metrics.gateway(&self.name)));
+        if let Some(before) = std::mem::replace(&mut self.tenure, tenure) {
+            self.ending.spawn(before.end());
+        }
+    }
+
+    fn figures(&self) -> Arc<GatewayMetrics> {
+        let kept = self.tenure.as_ref().map(|tenure| Arc::clone(&tenure.figures));
+        kept.unwrap_or_else(|| self.shared.metrics.gateway(&self.name))
+    }
+
+    fn tenure_ended(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended {
+            tracing::error!(gateway = &*self.name, %error, "a provider did not stop as it should");
+        }
     }
 
     /// Submits what there is room for. When to look again, if nothing happens before.
     async fn fill(&mut self) -> Option<Instant> {
         loop {
-            let news = self.mailbox.take();
+            let news = self.seat.mailbox.take();
             self.hear(news);
-            if self.deadline.borrow().is_some() || self.tasks.len() >= self.gateway.limits.max_in_flight {
+            if self.deadline.borrow().is_some() {
                 return None;
             }
-            if let Some(again_at) = self.unusable() {
+            let Some(tenure) = &self.tenure else { return self.hand_over().await };
+            let gateway = tenure.gateway.clone();
+            if self.tasks.len() >= gateway.limits.max_in_flight {
+                return None;
+            }
+            if let Some(again_at) = self.unusable(&gateway) {
                 if self.to_sweep {
-                    self.sweep().await;
+                    self.sweep(decide::elsewhere).await;
                 }
                 return again_at;
             }
@@ -124,8 +175,16 @@ impl Actor {
                 return Some(at);
             }
             let Some(ready) = self.next().await else { return self.wake_at() };
-            self.begin(ready);
+            self.begin(ready, gateway);
         }
+    }
+
+    /// Without a definition: whatever can go through another gateway does, the rest waits for this one to come back.
+    async fn hand_over(&mut self) -> Option<Instant> {
+        if self.to_sweep {
+            self.sweep(decide::away).await;
+        }
+        self.to_sweep.then(|| Instant::now() + READ_AGAIN)
     }
 
     fn hear(&mut self, news: News) {
@@ -133,6 +192,9 @@ impl Actor {
             self.buffer.retain(|ready| ready.place.id != id);
             self.canceling.remove(&id);
             self.shared.hub.forget(id);
+        }
+        if news.redefined {
+            self.redefine();
         }
         if news.read_again {
             self.canceling.clear();
@@ -146,7 +208,7 @@ impl Actor {
 
     /// A message waits here that may not be in memory.
     fn arrived(&mut self, place: Place) {
-        self.to_sweep |= !self.usable;
+        self.to_sweep |= !self.usable || self.tenure.is_none();
         if place.due_at > self.shared.clock.now() {
             self.next_due = Some(self.next_due.map_or(place.due_at, |due| due.min(place.due_at)));
             return;
@@ -159,8 +221,8 @@ impl Actor {
     }
 
     /// Whether the gateway can't be used now; and when to look again.
-    fn unusable(&mut self) -> Option<Option<Instant>> {
-        let (usable, again_at) = match self.gateway.status.availability() {
+    fn unusable(&mut self, gateway: &Gateway) -> Option<Option<Instant>> {
+        let (usable, again_at) = match gateway.status.availability() {
             Availability::Usable => (true, None),
             Availability::Until(at) => (false, Some(at)),
             Availability::Trying => (false, None),
@@ -182,7 +244,7 @@ impl Actor {
     }
 
     /// Has one message submitted, or ended if its time has passed.
-    fn begin(&mut self, ready: Ready) {
+    fn begin(&mut self, mut ready: Ready, gateway: Gateway) {
         let (id, size) = (ready.place.id, ready.content.len());
         let shared = Arc::clone(&self.shared);
         if let Some(marked_at) = ready.marked_at {
@@ -193,18 +255,24 @@ impl Actor {
             self.canceling.insert(id);
             return;
         };
+        // The definition may allow less than the one did by which the message came here.
+        ready.deadline = ready.deadline.min(ready.validity.deadline(gateway.limits.valid_for));
         if shared.clock.now() >= ready.deadline {
             drop(sending);
             return self.spawn(id, size, submit::lapse(ready, shared));
         }
-        match self.gateway.status.begin() {
+        match gateway.status.begin() {
             Ok(permit) => {
                 if let Some(bucket) = &mut self.bucket {
                     bucket.take();
                 }
-                let gateway = self.gateway.clone();
-                let figures = Arc::clone(&self.figures);
-                self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, figures, shared));
+                let held = self.tenure.as_ref().map(Tenure::hold);
+                let figures = self.figures();
+                let delivered = submit::deliver(gateway, ready, permit, sending, figures, shared);
+                self.spawn(id, size, async move {
+                    let _held = held;
+                    delivered.await
+                });
             }
             // A submit that ended this moment has made it unusable.
             Err(_) => self.buffer.push_front(ready),
@@ -215,7 +283,7 @@ impl Actor {
         self.in_flight.insert(id, size);
         let task = self.tasks.spawn(task);
         self.running.insert(task.id(), id);
-        self.figures.in_flight.inc();
+        self.seat.in_flight.store(self.tasks.len(), Ordering::Relaxed);
     }
 
     /// The foremost message of the queue that is not being submitted.
@@ -239,7 +307,7 @@ impl Actor {
         let limit = self.in_flight.len() + BUFFERED;
         let max_bytes = self.in_flight.values().sum::<usize>() + BUFFERED_BYTES;
         let now = self.shared.clock.now();
-        match self.shared.store.ready(&self.gateway.name, now, limit, max_bytes).await {
+        match self.shared.store.ready(&self.name, now, limit, max_bytes).await {
             Ok(front) => {
                 // A submit that ended during the read is still in `in_flight`, though perhaps no longer in the queue: it is
                 // taken out by this task alone, and this task was reading.
@@ -251,20 +319,20 @@ impl Actor {
                 self.next_due = later.into_iter().flatten().min();
             }
             Err(error) => {
-                tracing::warn!(gateway = &*self.gateway.name, %error, "the queue can't be read now; trying again");
+                tracing::warn!(gateway = &*self.name, %error, "the queue can't be read now; trying again");
                 self.read_again_at = Some(Instant::now() + READ_AGAIN);
             }
         }
     }
 
     /// Hands over what another gateway can take.
-    async fn sweep(&mut self) {
-        match sweep::queue(&self.gateway.name, &self.shared, decide::elsewhere).await {
+    async fn sweep(&mut self, decide: sweep::Decide) {
+        match sweep::queue(&self.name, &self.shared, decide).await {
             Ok(left) => {
                 self.to_sweep = false;
                 if !left.is_empty() {
                     tracing::info!(
-                        gateway = &*self.gateway.name,
+                        gateway = &*self.name,
                         messages = left.len(),
                         "messages go on to other gateways of their routes"
                     );
@@ -272,13 +340,13 @@ impl Actor {
                 }
             }
             Err(error) => {
-                tracing::warn!(gateway = &*self.gateway.name, %error, "the queue can't be handed over now");
+                tracing::warn!(gateway = &*self.name, %error, "the queue can't be handed over now");
             }
         }
     }
 
     fn ended(&mut self, ended: Result<(Id, Ended), tokio::task::JoinError>) {
-        self.figures.in_flight.dec();
+        self.seat.in_flight.store(self.tasks.len(), Ordering::Relaxed);
         match ended {
             Ok((task, Ended { id, waits_here })) => {
                 self.running.remove(&task);
@@ -291,7 +359,7 @@ impl Actor {
                 // Left in `in_flight`: were it taken from the queue again now, it would do the same again, for ever.
                 let id = self.running.remove(&error.id()).map(|id| id.to_string());
                 tracing::error!(
-                    gateway = &*self.gateway.name,
+                    gateway = &*self.name,
                     id,
                     "a delivery broke; it is tried again after the next start"
                 );
@@ -309,7 +377,7 @@ impl Actor {
                 Ok(None) => break,
                 Err(_) => {
                     for id in self.running.values() {
-                        tracing::warn!(gateway = &*self.gateway.name, %id, "a submit was cut off; it is repeated after the next start");
+                        tracing::warn!(gateway = &*self.name, %id, "a submit was cut off; it is repeated after the next start");
                     }
                     break;
                 }

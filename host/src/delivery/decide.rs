@@ -1,7 +1,7 @@
 //! What becomes of a message: the one place where routes, rounds, attempts and deadlines meet. It reads no clock and no store.
 
 use crate::{
-    config::{OnUncertain, Retry},
+    config::{Limits, OnUncertain, Retry},
     message::{Attempt, Outcome, OutcomeKind, Progress, State, Timestamp},
     store::{Next, Ready, Step},
 };
@@ -12,7 +12,6 @@ use std::time::Duration;
 pub(super) struct View {
     pub(super) valid_for: Duration,
     pub(super) retry: Retry,
-    pub(super) on_uncertain: OnUncertain,
     /// Whether a message may be submitted through it now.
     pub(super) usable: bool,
 }
@@ -26,11 +25,11 @@ pub(super) struct World<'a> {
     pub(super) jitter: &'a dyn Fn(Duration) -> Duration,
 }
 
-/// What becomes of a message after a submission came to `outcome`.
-pub(super) fn after(ready: &Ready, outcome: &Outcome, world: &World<'_>) -> Next {
+/// What becomes of a message after a submission came to `outcome`. `limits` are those that it began under: a gateway may have another
+/// definition by now, or none.
+pub(super) fn after(ready: &Ready, outcome: &Outcome, limits: &Limits, world: &World<'_>) -> Next {
     let failed = |reason| Next::Finished { state: State::Failed, reason: Some(reason) };
-    let view = (world.gateway)(&ready.gateway);
-    let never_twice = view.is_some_and(|view| view.on_uncertain == OnUncertain::Fail);
+    let never_twice = limits.on_uncertain == OnUncertain::Fail;
     let mut progress = ready.progress.clone();
     let tried = progress.gateways.entry(ready.gateway.clone()).or_default();
     tried.this_round = true;
@@ -42,7 +41,7 @@ pub(super) fn after(ready: &Ready, outcome: &Outcome, world: &World<'_>) -> Next
         OutcomeKind::Rejected => tried.out = true,
         OutcomeKind::Unavailable | OutcomeKind::Uncertain => {
             tried.counted += 1;
-            tried.out = view.is_none_or(|view| tried.counted >= view.retry.attempts);
+            tried.out = tried.counted >= limits.retry.attempts;
         }
         OutcomeKind::Throttled | OutcomeKind::Misconfigured => {}
     }
@@ -55,16 +54,15 @@ fn candidates<'r>(
     progress: &Progress,
     world: &World<'_>,
 ) -> Vec<(&'r str, View, Timestamp)> {
-    let names = if ready.plan.is_empty() { std::slice::from_ref(&ready.gateway) } else { &ready.plan };
     let candidate = |name: &'r String| {
         let view = (world.gateway)(name).filter(|_| !progress.of(name).out)?;
         let deadline = ready.validity.deadline(view.valid_for).min(ready.expires_at);
         (deadline > world.now).then_some((name.as_str(), view, deadline))
     };
-    names.iter().filter_map(candidate).collect()
+    names(ready).iter().filter_map(candidate).collect()
 }
 
-/// The next gateway of this round, or the next round, or the end.
+/// The next gateway of this round, or the next round, or a wait for one that is gone, or the end.
 fn onward(ready: &Ready, mut progress: Progress, outcome: &Outcome, world: &World<'_>) -> Next {
     let candidates = candidates(ready, &progress, world);
     let untried = candidates.iter().find(|(name, view, _)| view.usable && !progress.of(name).this_round);
@@ -80,7 +78,14 @@ fn onward(ready: &Ready, mut progress: Progress, outcome: &Outcome, world: &Worl
     let Some((name, view, deadline)) =
         candidates.iter().find(|(_, view, _)| view.usable).or_else(|| candidates.first())
     else {
-        return end(ready, &progress, Some(outcome.kind), world);
+        return match gone(ready, &progress, world) {
+            Some((name, deadline)) => {
+                progress.next_round();
+                let gateway = name.to_owned();
+                Next::Waits { gateway, state: State::Queued, due_at: world.now, deadline, progress }
+            }
+            None => end(ready, &progress, Some(outcome.kind), world),
+        };
     };
     let after = outcome.after.filter(|_| *name == ready.gateway && outcome.kind == OutcomeKind::Unavailable);
     let pause = if counted_in_round(ready, outcome) {
@@ -98,6 +103,20 @@ fn onward(ready: &Ready, mut progress: Progress, outcome: &Outcome, world: &Worl
     }
 }
 
+/// A gateway that is not in the configuration now and might take the message if it comes back; until when that is worth something.
+fn gone<'r>(ready: &'r Ready, progress: &Progress, world: &World<'_>) -> Option<(&'r str, Timestamp)> {
+    let is_gone = |name: &&String| (world.gateway)(name).is_none() && !progress.of(name).out;
+    let name = names(ready).iter().find(is_gone)?;
+    // What it will allow is not known.
+    let deadline = if *name == ready.gateway { ready.deadline } else { ready.expires_at };
+    (deadline > world.now).then_some((name, deadline))
+}
+
+/// The gateways that the message may go through.
+fn names(ready: &Ready) -> &[String] {
+    if ready.plan.is_empty() { std::slice::from_ref(&ready.gateway) } else { &ready.plan }
+}
+
 /// Whether anything in this round came to `unavailable` or `uncertain`: a gateway that is paused, or whose breaker is open, keeps
 /// messages back by itself.
 fn counted_in_round(ready: &Ready, outcome: &Outcome) -> bool {
@@ -112,8 +131,7 @@ fn backoff(retry: Retry, rounds: u32, world: &World<'_>) -> Duration {
 }
 
 fn end(ready: &Ready, progress: &Progress, reason: Option<OutcomeKind>, world: &World<'_>) -> Next {
-    let names = if ready.plan.is_empty() { std::slice::from_ref(&ready.gateway) } else { &ready.plan };
-    let all_out = names.iter().all(|name| progress.of(name).out);
+    let all_out = names(ready).iter().all(|name| progress.of(name).out);
     if !all_out || world.now >= ready.expires_at {
         return Next::Finished { state: State::Expired, reason: None };
     }

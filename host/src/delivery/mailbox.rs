@@ -15,6 +15,8 @@ pub(super) struct News {
     pub(super) left: Vec<MessageId>,
     /// What is in memory may not be what is in the queue.
     pub(super) read_again: bool,
+    /// The gateways were defined anew, this one perhaps among them.
+    pub(super) redefined: bool,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,11 @@ impl Mailbox {
     /// The queue is to be read again.
     pub(super) fn read_again(&self) {
         self.put(|news| news.read_again = true);
+    }
+
+    /// The gateways were defined anew.
+    pub(super) fn redefined(&self) {
+        self.put(|news| news.redefined = true);
     }
 
     pub(super) fn take(&self) -> News {

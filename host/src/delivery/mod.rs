@@ -1,6 +1,6 @@
 //! From a message that is due to its end.
 //!
-//! Each gateway has a task of its own (`actor`): its queue in the store, a bounded piece of it in memory, the submits that are
+//! Each gateway has a task of its own (`actor`), which outlives its definitions (`tenure`), so that a reload loses sight of nothing: its queue in the store, a bounded piece of it in memory, the submits that are
 //! going on, its rate, its pause, its breaker. An accept wakes it; nothing polls. What becomes of a message is decided in one place,
 //! `decide`, recorded (`record`), and told to whoever waits (`hub`). Messages that wait for a gateway which can't be used go on to
 //! another of their route (`sweep`); those whose time passes are ended on time (`lapse`). Applications hear of it by `webhooks`.
@@ -12,13 +12,15 @@ mod lapse;
 mod mailbox;
 mod receipts;
 mod record;
+mod roster;
 mod submit;
 mod sweep;
+mod tenure;
 mod trace;
 pub mod webhooks;
 
 use crate::{
-    gateway::{Availability, Changes, Gateway, GatewayState},
+    gateway::{Changes, Gateway, Gateways},
     message::{Clock, MessageId, Outcome, State, Timestamp},
     plugin::ReceiptRequest,
     store::{Canceled, Place, Store, StoreError},
@@ -29,12 +31,12 @@ use decide::{View, World};
 use hub::Hub;
 pub use hub::Ticket;
 use lapse::Lapse;
-use mailbox::Mailbox;
 pub use receipts::Inbox;
+use roster::{Roster, Seat};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::Instant};
@@ -50,7 +52,7 @@ const WEBHOOKS: Duration = Duration::from_secs(3);
 struct Shared {
     store: Arc<dyn Store>,
     clock: Clock,
-    gateways: BTreeMap<Arc<str>, (Gateway, Arc<Mailbox>)>,
+    roster: watch::Sender<Arc<Roster>>,
     hub: Hub,
     inbox: Inbox,
     lapse: Lapse,
@@ -64,24 +66,33 @@ struct Shared {
 }
 
 impl Shared {
+    /// Who takes part now.
+    fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.borrow())
+    }
+
+    fn seat(&self, name: &str) -> Option<Arc<Seat>> {
+        self.roster.borrow().seats.get(name).cloned()
+    }
+
     /// Decides, with a look at the world as it is now.
     fn decide<T>(&self, decide: impl FnOnce(&World<'_>) -> T) -> T {
+        let roster = self.roster();
         let gateway = |name: &str| {
-            let (gateway, _) = self.gateways.get(name)?;
+            let gateway = roster.gateways.get(name)?;
             let limits = &gateway.limits;
-            Some(View {
-                valid_for: limits.valid_for,
-                retry: limits.retry,
-                on_uncertain: limits.on_uncertain,
-                usable: gateway.status.availability() == Availability::Usable,
-            })
+            Some(View { valid_for: limits.valid_for, retry: limits.retry, usable: gateway.is_usable() })
         };
         decide(&World { now: self.clock.now(), gateway: &gateway, jitter: &*self.jitter })
     }
 
     fn wake(&self, gateway: &str, place: Place) {
-        let Some((_, mailbox)) = self.gateways.get(gateway) else { return };
-        if place.due_at > self.clock.now() { mailbox.wake_later(place) } else { mailbox.wake(place) }
+        let Some(seat) = self.seat(gateway) else { return };
+        if place.due_at > self.clock.now() {
+            seat.mailbox.wake_later(place)
+        } else {
+            seat.mailbox.wake(place)
+        }
     }
 
     fn watch_deadline(&self, deadline: Timestamp) {
@@ -111,6 +122,11 @@ pub enum ReceiptRefusal {
     #[error(transparent)]
     Store(StoreError),
 }
+
+/// The host is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host is stopping")]
+pub struct Stopping;
 
 /// What a drain left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,11 +171,12 @@ impl Delivery {
         jitter: Jitter,
     ) -> Arc<Self> {
         let depths = store.depths();
-        let running =
-            gateways.into_iter().map(|gateway| (Arc::clone(&gateway.name), (gateway, Arc::default())));
+        let gateways = Arc::new(gateways.into_iter().collect::<Gateways>());
+        let waiting = depths.iter().map(|(name, _)| Arc::from(name.as_str()));
+        let (roster, names) = Roster::default().next(Arc::clone(&gateways), waiting);
         let shared = Arc::new(Shared {
             clock,
-            gateways: running.collect(),
+            roster: watch::Sender::new(Arc::new(roster)),
             hub: Hub::default(),
             inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics), Arc::clone(&webhooks)),
             lapse: Lapse::default(),
@@ -170,48 +187,63 @@ impl Delivery {
             webhooks,
             deadline: watch::Sender::new(None),
         });
-        let mut actors = JoinSet::new();
-        for (gateway, mailbox) in shared.gateways.values() {
-            // Not waited for: a service that is slow to bind holds up neither the start nor the other gateways.
-            actors.spawn(Actor::new(gateway.clone(), Arc::clone(mailbox), Arc::clone(&shared)).run());
-        }
-        actors.spawn(lapse::run(Arc::clone(&shared)));
-        shared.webhooks.begin();
-        for (name, count) in depths {
-            if shared.gateways.contains_key(name.as_str()) {
-                tracing::info!(gateway = name, messages = count, "messages were queued at the start");
+        for (name, messages) in depths {
+            if gateways.get(&name).is_some() {
+                tracing::info!(gateway = name, messages, "messages were queued at the start");
             } else {
-                tracing::warn!(
-                    gateway = name,
-                    messages = count,
-                    "messages wait for a gateway that is not in the configuration; those of a route go on to its others, the rest expire unless it comes back"
-                );
-                let shared = Arc::clone(&shared);
-                actors.spawn(async move {
-                    if let Err(error) = sweep::queue(&name, &shared, decide::away).await {
-                        tracing::warn!(gateway = name, %error, "the queue can't be handed over");
-                    }
-                    Drained::default()
-                });
+                gone(&name, messages);
             }
         }
+        let mut actors = JoinSet::new();
+        employ(&mut actors, &shared, names);
+        actors.spawn(lapse::run(Arc::clone(&shared)));
+        shared.webhooks.begin();
         Arc::new(Self { shared, actors: Mutex::new(actors) })
     }
 
-    /// The gateway of this name.
-    pub fn gateway(&self, name: &str) -> Option<&Gateway> {
-        self.shared.gateways.get(name).map(|(gateway, _)| gateway)
+    /// The gateways as they are defined now.
+    pub fn gateways(&self) -> Arc<Gateways> {
+        Arc::clone(&self.shared.roster().gateways)
     }
 
-    /// Names of the gateways, sorted.
-    pub fn gateway_names(&self) -> impl Iterator<Item = &str> {
-        self.shared.gateways.keys().map(|name| &**name)
-    }
-
-    /// Each gateway's state.
-    pub fn states(&self) -> Vec<(String, GatewayState)> {
-        let gateways = self.shared.gateways.iter();
-        gateways.map(|(name, (gateway, _))| (name.to_string(), gateway.status.describe().0)).collect()
+    /// Goes on with these gateways. One that is there already, the same running thing, goes on as it is; in place of one with another
+    /// definition the new one starts at once, while what is in flight ends through the old one; one that is gone hands its queue over, and
+    /// takes up what is left of it when it comes back. A breaker that `misconfigured` opened closes. Returns them as they run.
+    ///
+    /// # Errors
+    /// The host is stopping: nothing was changed, and none was started.
+    pub fn switch(&self, gateways: Vec<Gateway>) -> Result<Arc<Gateways>, Stopping> {
+        // A drain takes the actors after it has said that it begins: either it takes these too, or they are not made.
+        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_stopping() {
+            return Err(Stopping);
+        }
+        let before = self.shared.roster();
+        let gateways = Arc::new(gateways.into_iter().collect::<Gateways>());
+        let (roster, new) = before.next(Arc::clone(&gateways), []);
+        self.shared.roster.send_replace(Arc::new(roster));
+        employ(&mut actors, &self.shared, new);
+        for (name, messages) in self.shared.store.depths() {
+            if before.gateways.get(&name).is_some() && gateways.get(&name).is_none() {
+                gone(&name, messages);
+            }
+        }
+        let kept =
+            |gateway: &&Gateway| before.gateways.get(&gateway.name).is_some_and(|was| was.is_same(gateway));
+        for gateway in gateways.iter().filter(kept) {
+            if gateway.status.forgive() {
+                tracing::info!(
+                    gateway = &*gateway.name,
+                    "the gateway's breaker closes: its definition may be mended"
+                );
+            }
+        }
+        for seat in before.seats.values() {
+            seat.mailbox.redefined();
+        }
+        // What waits for a gateway that can't be used may find another one.
+        self.shared.changes.tell();
+        Ok(gateways)
     }
 
     /// What the gateways look like now, those that only have a queue left among them. How old their oldest message is the store has to
@@ -226,10 +258,10 @@ impl Delivery {
             max_in_flight: gateway.limits.max_in_flight,
             valid_for: gateway.limits.valid_for,
         };
-        let gateways = self.shared.gateways.iter();
-        let mut figures = gateways
-            .map(|(name, (gateway, _))| (name.to_string(), Some(running(gateway)), 0))
-            .collect::<Vec<_>>();
+        let roster = self.shared.roster();
+        let defined = roster.gateways.iter();
+        let defined = defined.map(|gateway| (gateway.name.to_string(), Some(running(gateway)), 0));
+        let mut figures = defined.collect::<Vec<_>>();
         for (name, depth) in self.shared.store.depths() {
             match figures.iter_mut().find(|(known, ..)| *known == name) {
                 Some((_, _, known)) => *known = depth,
@@ -241,32 +273,25 @@ impl Delivery {
                 oldest.get(&name).map_or(Duration::ZERO, |oldest| now.since(*oldest))
             };
             let oldest = oldest.as_ref().map(since);
-            GatewayFigures { name, running, depth, oldest }
+            let in_flight =
+                roster.seats.get(name.as_str()).map(|seat| seat.in_flight.load(Ordering::Relaxed));
+            GatewayFigures { name, running, depth, oldest, in_flight: in_flight.unwrap_or_default() }
         });
         figures.collect()
+    }
+
+    /// Of one gateway: the messages that wait for it, and the submits whose outcome is not yet on disk.
+    pub fn load(&self, gateway: &str) -> (u64, u64) {
+        let depths = self.shared.store.depths();
+        let depth = depths.into_iter().find(|(name, _)| name == gateway).map(|(_, depth)| depth);
+        let roster = self.shared.roster();
+        let in_flight = roster.seats.get(gateway).map(|seat| seat.in_flight.load(Ordering::Relaxed));
+        (depth.unwrap_or_default(), in_flight.unwrap_or_default() as u64)
     }
 
     /// What tells applications.
     pub fn webhooks(&self) -> &Arc<Webhooks> {
         &self.shared.webhooks
-    }
-
-    /// Whether a message would be submitted through this gateway now, and why, for people.
-    pub fn availability(&self, name: &str) -> (bool, String) {
-        match self.gateway(name) {
-            Some(gateway) => {
-                (gateway.status.availability() == Availability::Usable, gateway.status.describe().1)
-            }
-            None => (false, "there is no such gateway".into()),
-        }
-    }
-
-    /// The first gateway of a plan that can be used now, else the first that there is, else the first.
-    pub fn first_usable(&self, plan: &[String]) -> String {
-        let usable = |name: &&String| self.availability(name).0;
-        let known = |name: &&String| self.gateway(name).is_some();
-        let found = plan.iter().find(usable).or_else(|| plan.iter().find(known)).or(plan.first());
-        found.cloned().unwrap_or_default()
     }
 
     /// A message was stored in this gateway's queue, and its time passes at `deadline`.
@@ -280,7 +305,7 @@ impl Delivery {
     /// # Errors
     /// Why not. The service is to send all of them again: what is stored already does no harm.
     pub async fn receipts(&self, gateway: &str, request: ReceiptRequest) -> Result<usize, ReceiptRefusal> {
-        let gateway = self.gateway(gateway).ok_or(ReceiptRefusal::NoSuchGateway)?;
+        let gateway = self.gateways().get(gateway).cloned().ok_or(ReceiptRefusal::NoSuchGateway)?;
         if !gateway.handle.parses_receipts() {
             return Err(ReceiptRefusal::NotRead);
         }
@@ -305,13 +330,13 @@ impl Delivery {
         let canceling = tokio::spawn(async move {
             let result = shared.store.cancel(id, shared.clock.now()).await;
             let message = shared.store.message(id).await.ok().flatten();
-            let mailbox = message.as_ref().and_then(|message| shared.gateways.get(message.gateway.as_str()));
-            match (&result, mailbox) {
-                (Ok(Canceled::Done), Some((_, mailbox))) => mailbox.left(id),
+            let seat = message.as_ref().and_then(|message| shared.seat(&message.gateway));
+            match (&result, seat) {
+                (Ok(Canceled::Done), Some(seat)) => seat.mailbox.left(id),
                 // A gateway may have passed it over.
-                (_, Some((_, mailbox))) => {
+                (_, Some(seat)) => {
                     shared.hub.forget(id);
-                    mailbox.read_again();
+                    seat.mailbox.read_again();
                 }
                 (_, None) => shared.hub.forget(id),
             }
@@ -350,6 +375,23 @@ impl Delivery {
     }
 }
 
+/// An actor for each of these names.
+fn employ(actors: &mut JoinSet<Drained>, shared: &Arc<Shared>, names: Vec<Arc<str>>) {
+    for name in names {
+        if let Some(seat) = shared.seat(&name) {
+            actors.spawn(Actor::new(name, seat, Arc::clone(shared)).run());
+        }
+    }
+}
+
+fn gone(name: &str, messages: u64) {
+    tracing::warn!(
+        gateway = name,
+        messages,
+        "messages wait for a gateway that is not in the configuration; those of a route go on to its others, the rest expire unless it comes back"
+    );
+}
+
 async fn all_ended(actors: &mut JoinSet<Drained>) -> Drained {
     let mut total = Drained::default();
     while let Some(ended) = actors.join_next().await {
@@ -366,7 +408,7 @@ async fn all_ended(actors: &mut JoinSet<Drained>) -> Drained {
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("gateways", &self.shared.gateways.keys()).finish_non_exhaustive()
+        f.debug_struct("Delivery").field("gateways", &self.gateways()).finish_non_exhaustive()
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn deliver(
     }
     let ended_at = shared.clock.now();
     figures.attempt(outcome.kind.as_str(), ended_at.since(started_at));
-    let next = shared.decide(|world| decide::after(&ready, &outcome, world));
+    let next = shared.decide(|world| decide::after(&ready, &outcome, &gateway.limits, world));
     let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
     let from = (ready.gateway.clone(), ready.place);
     let callback_url = ready.callback_url.clone();

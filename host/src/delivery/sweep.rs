@@ -10,12 +10,11 @@ use crate::store::{Next, Place, Ready, Step, StoreError};
 /// Messages in one piece of work.
 const BATCH: usize = 256;
 
+/// Where a message goes that waits for this gateway; `None`: it stays.
+pub(super) type Decide = fn(&Ready, &World<'_>) -> Option<Next>;
+
 /// Moves what `decide` moves of this gateway's queue; the places that were left.
-pub(super) async fn queue(
-    gateway: &str,
-    shared: &Shared,
-    decide: fn(&Ready, &World<'_>) -> Option<Next>,
-) -> Result<Vec<Place>, StoreError> {
+pub(super) async fn queue(gateway: &str, shared: &Shared, decide: Decide) -> Result<Vec<Place>, StoreError> {
     let (mut left, mut after) = (Vec::new(), None);
     while shared.deadline.borrow().is_none() {
         let found = shared.store.planned(gateway, after, BATCH).await?;

@@ -1,3 +1,4 @@
+mod reload;
 mod rules;
 mod simulation;
 pub(super) mod world;

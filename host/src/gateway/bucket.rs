@@ -22,6 +22,14 @@ impl Bucket {
         Self { per_second, most, tokens: most, at: now }
     }
 
+    /// The same with another rate: what was saved up stays, as far as the new rate lets it.
+    #[must_use]
+    pub fn at(self, rate: Rate) -> Self {
+        let tokens = self.tokens;
+        let bucket = Self::new(rate, self.at);
+        Self { tokens: tokens.min(bucket.most), ..bucket }
+    }
+
     /// When the next submit may begin: `now`, or later.
     pub fn next(&mut self, now: Instant) -> Instant {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
@@ -65,6 +73,18 @@ mod tests {
             let count = taken_within(&mut Bucket::new(rate, now), now, Duration::from_secs(60));
             assert!((in_a_minute - 1..=in_a_minute).contains(&count), "{text}: {count}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_rate_brings_no_further_burst() {
+        let rate = |text| crate::config::rate::parse(text).unwrap();
+        let now = Instant::now();
+        let mut bucket = Bucket::new(rate("10/s"), now);
+        assert_eq!(taken_within(&mut bucket, now, Duration::from_millis(1)), 10);
+        let mut bucket = bucket.at(rate("50/s"));
+        assert_eq!(taken_within(&mut bucket, now, Duration::from_millis(1)), 0);
+        let mut bucket = Bucket::new(rate("50/s"), now).at(rate("10/s"));
+        assert_eq!(taken_within(&mut bucket, now, Duration::from_millis(1)), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,13 +2,18 @@
 
 mod breaker;
 mod bucket;
+mod gateways;
 mod status;
 
 pub use bucket::Bucket;
+pub use gateways::Gateways;
 pub use status::{Availability, Changes, GatewayState, Permit, Status};
 
 pub use crate::config::Limits;
-use crate::plugin::Handle;
+use crate::{
+    message::{Outcome, OutcomeKind},
+    plugin::Handle,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// How long a submit may take where neither the definition nor the provider says.
@@ -16,6 +21,9 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the host adds to the provider's own total timeout, so that the provider speaks first.
 pub const SUBMIT_GRACE: Duration = Duration::from_secs(5);
+
+/// The longest that somebody who probes a gateway waits for its service, however long a submit may take.
+const PROBE: Duration = Duration::from_secs(30);
 
 /// A running gateway.
 #[derive(Clone)]
@@ -38,6 +46,24 @@ impl Gateway {
         let own = || handle.total_timeout().map(|total| total.saturating_add(SUBMIT_GRACE));
         let submit_timeout = limits.submit_timeout.or_else(own).unwrap_or(SUBMIT_TIMEOUT);
         Self { name: name.into(), handle, limits, submit_timeout, status: Arc::default() }
+    }
+
+    /// Contacts the service behind it without sending a message, for as long as a submit may take and at most 30 s: one line for people.
+    /// The gateway goes on as it is, whatever comes of it.
+    ///
+    /// # Errors
+    /// What a submit would come to.
+    pub async fn probe(&self) -> Result<String, Outcome> {
+        let limit = self.submit_timeout.min(PROBE);
+        tokio::time::timeout(limit, self.handle.probe()).await.unwrap_or_else(|_| {
+            let detail = format!("no answer within {} s", limit.as_secs_f32());
+            Err(Outcome::new(OutcomeKind::Unavailable, detail))
+        })
+    }
+
+    /// Whether both are the same running thing, not only of the same name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.status, &other.status)
     }
 }
 

@@ -79,6 +79,8 @@ pub struct Status {
 #[derive(Debug)]
 struct Now {
     breaker: Breaker,
+    /// Whether it was the definition or its credentials that opened the breaker.
+    misconfigured: bool,
     paused_until: Option<Instant>,
     /// The next pause where the service says none.
     next_pause: Duration,
@@ -88,11 +90,25 @@ struct Now {
 
 impl Default for Now {
     fn default() -> Self {
-        Self { breaker: Breaker::new(), paused_until: None, next_pause: FIRST_PAUSE, why: String::new() }
+        Self {
+            breaker: Breaker::new(),
+            misconfigured: false,
+            paused_until: None,
+            next_pause: FIRST_PAUSE,
+            why: String::new(),
+        }
     }
 }
 
 impl Now {
+    fn failed(&mut self, misconfigured: bool, now: Instant) {
+        let before = self.breaker;
+        self.breaker.failed(misconfigured, now);
+        if self.breaker != before {
+            self.misconfigured = misconfigured;
+        }
+    }
+
     fn availability(&self, now: Instant) -> Availability {
         match (self.breaker, self.paused_until) {
             (Breaker::Trying { .. }, _) => Availability::Trying,
@@ -174,8 +190,19 @@ impl Status {
     /// Opens the breaker: the gateway can't be used as it is.
     pub fn refuse(&self, why: &str) {
         let mut now = self.lock();
-        now.breaker.failed(true, Instant::now());
+        now.failed(true, Instant::now());
         why.clone_into(&mut now.why);
+    }
+
+    /// Closes a breaker that `misconfigured` opened: what was wrong may be mended. Whether it was such a one.
+    pub fn forgive(&self) -> bool {
+        let mut now = self.lock();
+        let is_closed = matches!(now.breaker, Breaker::Closed { .. });
+        if is_closed || !now.misconfigured {
+            return false;
+        }
+        now.breaker.worked();
+        true
     }
 }
 
@@ -193,8 +220,8 @@ impl Permit {
             }
             // The service is there, and says no.
             OutcomeKind::Rejected => now.breaker.worked(),
-            OutcomeKind::Unavailable | OutcomeKind::Uncertain => now.breaker.failed(false, instant),
-            OutcomeKind::Misconfigured => now.breaker.failed(true, instant),
+            OutcomeKind::Unavailable | OutcomeKind::Uncertain => now.failed(false, instant),
+            OutcomeKind::Misconfigured => now.failed(true, instant),
             OutcomeKind::Throttled => {
                 now.breaker.worked();
                 let pause = outcome.after.map_or(now.next_pause, |after| after.min(LONGEST_ASKED));
@@ -267,5 +294,32 @@ mod tests {
         let permit = status.begin().unwrap();
         assert!(permit.ended(&outcome(OutcomeKind::Accepted, None)));
         assert_eq!((status.describe().0, status.availability()), (GatewayState::Up, Availability::Usable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_that_a_wrong_definition_opened_is_forgiven_and_no_other() {
+        let status = Arc::new(Status::default());
+        assert!(!status.forgive(), "there is nothing to forgive");
+        status.begin().unwrap().ended(&outcome(OutcomeKind::Misconfigured, None));
+        assert!(status.forgive());
+        assert_eq!(status.availability(), Availability::Usable);
+
+        // Also while one tries; what that one comes to counts as any other's.
+        status.begin().unwrap().ended(&outcome(OutcomeKind::Misconfigured, None));
+        paused_for(&status).await;
+        let trying = status.begin().unwrap();
+        assert!(status.forgive());
+        trying.ended(&outcome(OutcomeKind::Unavailable, None));
+        assert_eq!(status.availability(), Availability::Usable);
+
+        // The service is away: that no reload mends.
+        for _ in 0..4 {
+            status.begin().unwrap().ended(&outcome(OutcomeKind::Unavailable, None));
+        }
+        assert!(!status.forgive());
+        assert_eq!(status.describe().0, GatewayState::Down);
+        paused_for(&status).await;
+        status.begin().unwrap().ended(&outcome(OutcomeKind::Misconfigured, None));
+        assert!(status.forgive());
     }
 }

@@ -4,7 +4,10 @@ use super::{Handle, ReceiptRequest, ServiceEvent, Submission};
 use crate::message::{Outcome, OutcomeKind, Timestamp};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,13 +17,43 @@ type Behaviour = dyn Fn(Submission) -> BoxFuture<'static, Outcome> + Send + Sync
 pub(crate) struct FakeProvider {
     submitted: Mutex<Vec<Submission>>,
     behaviour: Box<Behaviour>,
+    life: Arc<Life>,
+}
+
+/// How the host treats it.
+#[derive(Default)]
+struct Life {
+    running: AtomicUsize,
+    started: AtomicUsize,
+    stopped: AtomicUsize,
+    /// It was stopped while it had something to do, or had something to do after that.
+    misused: AtomicBool,
+}
+
+/// A submit, until it has ended or was cut off.
+struct Running(Arc<Life>);
+
+impl Running {
+    fn begin(life: &Arc<Life>) -> Self {
+        life.running.fetch_add(1, Ordering::Relaxed);
+        if life.stopped.load(Ordering::Relaxed) > 0 {
+            life.misused.store(true, Ordering::Relaxed);
+        }
+        Self(Arc::clone(life))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl FakeProvider {
     pub(crate) fn new(
         behaviour: impl Fn(Submission) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { submitted: Mutex::default(), behaviour: Box::new(behaviour) })
+        Arc::new(Self { submitted: Mutex::default(), behaviour: Box::new(behaviour), life: Arc::default() })
     }
 
     /// Accepts everything, after `latency`.
@@ -32,6 +65,12 @@ impl FakeProvider {
             }
             .boxed()
         })
+    }
+
+    /// How often it was started and stopped. Panics if it was misused: each submit is over before the stop.
+    pub(crate) fn starts_and_stops(&self) -> (usize, usize) {
+        assert!(!self.life.misused.load(Ordering::Relaxed), "stopped under a submit");
+        (self.life.started.load(Ordering::Relaxed), self.life.stopped.load(Ordering::Relaxed))
     }
 
     pub(crate) fn submitted(&self) -> Vec<Submission> {
@@ -47,7 +86,12 @@ impl FakeProvider {
 impl Handle for FakeProvider {
     fn submit(&self, submission: Submission) -> BoxFuture<'static, Outcome> {
         self.submitted.lock().unwrap().push(submission.clone());
-        (self.behaviour)(submission)
+        let (running, submit) = (Running::begin(&self.life), (self.behaviour)(submission));
+        async move {
+            let _running = running;
+            submit.await
+        }
+        .boxed()
     }
 
     fn total_timeout(&self) -> Option<Duration> {
@@ -79,10 +123,15 @@ impl Handle for FakeProvider {
     }
 
     fn start(&self) -> BoxFuture<'static, ()> {
+        self.life.started.fetch_add(1, Ordering::Relaxed);
         std::future::ready(()).boxed()
     }
 
     fn stop(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        self.life.stopped.fetch_add(1, Ordering::Relaxed);
+        if self.life.running.load(Ordering::Relaxed) > 0 {
+            self.life.misused.store(true, Ordering::Relaxed);
+        }
         std::future::ready(()).boxed()
     }
 }

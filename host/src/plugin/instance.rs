@@ -3,7 +3,7 @@
 use super::{
     handle::{Handle, ReceiptRequest, Submission},
     host_api::Host,
-    library::Library,
+    library::{Library, Share},
     limit::{BLOCKING_CALL, within},
     sink::{ServiceEvent, Sink},
 };
@@ -40,12 +40,19 @@ const ID_CHARACTERS: usize = 256;
 /// One gateway's instance of a provider, in this process.
 pub struct Instance {
     gateway: Arc<str>,
-    provider: RwLock<Option<Arc<RawProviderBox>>>,
+    provider: RwLock<Option<Live>>,
     total_timeout: Option<Duration>,
     parses_receipts: bool,
     /// Turns to read receipts: the call blocks, and one that hangs must not take the host's threads one after the other.
     parsing: Arc<Semaphore>,
     redaction: Arc<Redaction>,
+}
+
+/// What the plugin made. The fields are dropped in their order: the library's runtime may end after its last instance.
+#[derive(Clone)]
+struct Live {
+    provider: Arc<RawProviderBox>,
+    _share: Arc<Share>,
 }
 
 impl Instance {
@@ -83,16 +90,17 @@ impl Instance {
             log: tracing::dispatcher::get_default(Clone::clone),
         };
         let (creator, host) = (Arc::clone(library), host.into_box());
+        let share = library.share();
         let created = within(BLOCKING_CALL, "create-provider", move || {
             let created = creator.create(json, host)?;
             let total_timeout = created.provider.total_timeout().into_option();
-            Ok::<_, String>((created, total_timeout))
+            Ok::<_, String>((created, total_timeout, share))
         });
         let created = created.ok_or_else(|| {
             let what = format!("the provider did not come up within {} s", BLOCKING_CALL.as_secs());
             vec![Problem::provider_fault(what, "have its author look for what blocks in `create`")]
         })?;
-        let (created, total_timeout) = created.map_err(|json| {
+        let (created, total_timeout, share) = created.map_err(|json| {
             problems(&json, &redaction).unwrap_or_else(|| {
                 whole("the provider refused the definition without a reason".into(), "ask its author")
             })
@@ -100,7 +108,10 @@ impl Instance {
         let warnings = problems(&created.warnings, &redaction).unwrap_or_default();
         let instance = Self {
             gateway,
-            provider: RwLock::new(Some(Arc::new(created.provider))),
+            provider: RwLock::new(Some(Live {
+                provider: Arc::new(created.provider),
+                _share: Arc::new(share),
+            })),
             total_timeout: total_timeout.map(Duration::from_millis),
             parses_receipts: library.declaration.parses_receipts,
             parsing: Arc::new(Semaphore::new(PARSERS)),
@@ -146,7 +157,7 @@ impl Instance {
     /// await.
     fn call<T>(&self, call: impl FnOnce(&RawProviderBox) -> T) -> Option<T> {
         let provider = self.provider.read().unwrap_or_else(PoisonError::into_inner);
-        provider.as_deref().map(call)
+        provider.as_ref().map(|live| call(&live.provider))
     }
 
     /// Takes the provider out and drops it, on a thread of its own and within a time limit: it is foreign code.
@@ -211,16 +222,16 @@ impl Handle for Instance {
         request: ReceiptRequest,
     ) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>> {
         // Not under the lock: a parser that hangs must not keep the instance from being stopped.
-        let provider = self.provider.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let live = self.provider.read().unwrap_or_else(PoisonError::into_inner).clone();
         let (redaction, parsing) = (Arc::clone(&self.redaction), Arc::clone(&self.parsing));
         async move {
             let stopped = || Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped");
-            let provider = provider.ok_or_else(stopped)?;
+            let live = live.ok_or_else(stopped)?;
             let parsed = async {
                 let turn = parsing.acquire_owned().await;
                 let parse = move || {
                     let _turn = turn;
-                    let parse = AssertUnwindSafe(|| provider.parse_receipt(ffi_request(request)));
+                    let parse = AssertUnwindSafe(|| live.provider.parse_receipt(ffi_request(request)));
                     match std::panic::catch_unwind(parse) {
                         Ok(ROk(events)) => events
                             .into_iter()

@@ -10,7 +10,15 @@ use gatepost_provider_api::{
     Declaration,
     abi::{FfiCreated, HostApiBox, ProviderModule_Ref},
 };
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// How long the runtime of a library that has been replaced may take to end.
+const STOP_RUNTIME: Duration = Duration::from_secs(2);
 
 /// A loaded provider library: what it is called, what it takes, and its functions. Never unloaded.
 pub struct Library {
@@ -23,6 +31,27 @@ pub struct Library {
     /// Lower-case hex SHA-256 over the file.
     pub sha256: String,
     module: ProviderModule_Ref,
+    usage: Mutex<Usage>,
+}
+
+/// Who needs the library's runtime.
+#[derive(Debug)]
+struct Usage {
+    instances: usize,
+    /// Whether further instances are to be expected.
+    serving: bool,
+}
+
+/// An instance's share in its library: the runtime of a library that serves no more ends with the last one.
+#[derive(Debug)]
+pub(super) struct Share(Arc<Library>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut usage = self.0.usage();
+        usage.instances -= 1;
+        self.0.rest(&usage);
+    }
 }
 
 impl Library {
@@ -50,6 +79,7 @@ impl Library {
                 file,
                 sha256: copy.sha256,
                 module: opened.module,
+                usage: Mutex::new(Usage { instances: 0, serving: true }),
             }))
         })
         .unwrap_or_else(|| Err(slow()))
@@ -59,6 +89,30 @@ impl Library {
     pub(super) fn create(&self, definition: String, host: HostApiBox) -> Result<FfiCreated, String> {
         let create = self.module.create();
         create(definition.into(), host).into_result().map_err(|problems| problems.into_string())
+    }
+
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For an instance about to be created, to be dropped after it.
+    pub(super) fn share(self: &Arc<Self>) -> Share {
+        self.usage().instances += 1;
+        Share(Arc::clone(self))
+    }
+
+    /// Whether further instances are to be expected. Blocks while a runtime ends that is needed no more.
+    pub(super) fn set_serving(&self, serving: bool) {
+        let mut usage = self.usage();
+        usage.serving = serving;
+        self.rest(&usage);
+    }
+
+    /// Under the lock, so that nobody creates an instance on a runtime that is about to end.
+    fn rest(&self, usage: &Usage) {
+        if usage.instances == 0 && !usage.serving {
+            self.stop_runtime(STOP_RUNTIME);
+        }
     }
 
     /// Ends the library's runtime, once none of its instances is left; what still runs is cut off after `deadline`. Blocks.

@@ -1,14 +1,10 @@
 //! Which providers there are: every library in the plugin folders, loaded, or refused with the reason, or shadowed.
 
-use super::{
-    library::Library,
-    loader::Identity,
-    verify::{Copies, PrivateCopy},
-};
+use super::{library::Library, loader::Identity};
 use gatepost_provider_api::declaration::nearest;
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -72,38 +68,16 @@ impl fmt::Display for Found {
 }
 
 /// Every provider library that was found, and what became of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registry {
     found: Vec<Found>,
 }
 
 impl Registry {
-    /// Loads every `*.so` of `folders`; a bad one is refused and the others go on. `copies` is the folder, 0700, for the private
-    /// copies that are opened. With `pins` (provider name → lower-case hex SHA-256) a file whose hash is none of them is never
-    /// opened. Blocks.
-    ///
-    /// # Errors
-    /// The folder for the copies can't be made.
-    pub fn load(
-        folders: &[PathBuf],
-        pins: Option<&BTreeMap<String, String>>,
-        copies: &Path,
-    ) -> io::Result<Self> {
-        let copies = Copies::new(copies)?;
-        let mut found = Vec::new();
-        for folder in folders {
-            match libraries(folder) {
-                Ok(files) => found.extend(files.into_iter().map(|file| open(file, pins, &copies))),
-                Err(error) => {
-                    let what = format!("the folder can't be read: {error}");
-                    let mend = "make it, or correct `dirs` under [plugins]";
-                    let standing = Standing::Refused(Refusal::new(what, mend));
-                    found.push(Found { file: folder.clone(), identity: None, standing });
-                }
-            }
-        }
+    /// Of these files, each judged by itself: of several of one provider name the highest version serves.
+    pub(super) fn new(mut found: Vec<Found>) -> Self {
         shadow(&mut found);
-        Ok(Self { found })
+        Self { found }
     }
 
     /// Every file that was found, in the order of folders and names.
@@ -127,13 +101,7 @@ impl Registry {
         if let Some(library) = self.libraries().find(|library| library.identity.name == name) {
             return Ok(library);
         }
-        // By what it says of itself, or by its file's name where it did not come so far.
-        let refused = self.found.iter().find_map(|found| match (&found.identity, &found.standing) {
-            (Some(identity), Standing::Refused(refusal)) if identity.name == name => Some((found, refusal)),
-            (None, Standing::Refused(refusal)) if file_is_called(&found.file, name) => Some((found, refusal)),
-            _ => None,
-        });
-        if let Some((found, refusal)) = refused {
+        if let Some((found, refusal)) = self.refused(name) {
             let what =
                 format!("its provider {name:?} was refused: {}: {}", found.file.display(), refusal.what);
             return Err(Refusal::new(what, refusal.mend.clone()));
@@ -146,6 +114,24 @@ impl Registry {
         };
         Err(Refusal::new(format!("there is no provider {name:?}"), mend))
     }
+
+    /// What was found of the provider of this name: the library that serves, else one that was refused.
+    pub fn of_name(&self, name: &str) -> Option<&Found> {
+        let serves = |found: &&Found| match &found.standing {
+            Standing::Loaded(library) => library.identity.name == name,
+            _ => false,
+        };
+        self.found.iter().find(serves).or_else(|| self.refused(name).map(|(found, _)| found))
+    }
+
+    /// By what it says of itself, or by its file's name where it did not come so far.
+    fn refused(&self, name: &str) -> Option<(&Found, &Refusal)> {
+        self.found.iter().find_map(|found| match (&found.identity, &found.standing) {
+            (Some(identity), Standing::Refused(refusal)) if identity.name == name => Some((found, refusal)),
+            (None, Standing::Refused(refusal)) if file_is_called(&found.file, name) => Some((found, refusal)),
+            _ => None,
+        })
+    }
 }
 
 /// `http.so`, `libhttp.so` and `libgatepost_provider_http.so` are files of the provider `http`.
@@ -156,77 +142,24 @@ fn file_is_called(file: &Path, name: &str) -> bool {
     stem.replace('_', "-") == name
 }
 
-fn libraries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    // An absolute path, so that the loader never searches the system's folders for a bare name.
-    let folder = std::path::absolute(folder)?;
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "so") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn open(file: PathBuf, pins: Option<&BTreeMap<String, String>>, copies: &Copies) -> Found {
-    let copy = match copies.take(&file) {
-        Ok(copy) => copy,
-        Err(refusal) => return Found { file, identity: None, standing: Standing::Refused(refusal) },
-    };
-    let pinned = pins.map(|pins| pinned_names(pins, &copy));
-    if pinned.as_ref().is_some_and(Vec::is_empty) {
-        let refusal = Refusal::new(
-            format!("its hash is none of the pins: sha256:{}", copy.sha256),
-            "put the pinned file there, or pin this hash under [plugins.pins] if you trust it",
-        );
-        return Found { file, identity: None, standing: Standing::Refused(refusal) };
-    }
-    match Library::open(file.clone(), copy) {
-        Ok(library) => {
-            let identity = Some(library.identity.clone());
-            let standing = match pinned {
-                Some(names) if !names.contains(&library.identity.name) => Standing::Refused(Refusal::new(
-                    format!(
-                        "it is the provider {:?}, but its hash is pinned for {:?}",
-                        library.identity.name,
-                        names.join(", ")
-                    ),
-                    "correct the name under [plugins.pins]",
-                )),
-                _ => Standing::Loaded(library),
-            };
-            Found { file, identity, standing }
-        }
-        Err(refused) => {
-            Found { file, identity: refused.identity, standing: Standing::Refused(refused.refusal) }
-        }
-    }
-}
-
-fn pinned_names(pins: &BTreeMap<String, String>, copy: &PrivateCopy) -> Vec<String> {
-    pins.iter().filter(|(_, hash)| **hash == copy.sha256).map(|(name, _)| name.clone()).collect()
-}
-
 /// Leaves the highest version of each provider name; of equal ones the first found.
 fn shadow(found: &mut [Found]) {
-    let mut best: BTreeMap<String, Arc<Library>> = BTreeMap::new();
-    for entry in found.iter() {
-        if let Standing::Loaded(library) = &entry.standing {
-            let best = best.entry(library.identity.name.clone()).or_insert_with(|| Arc::clone(library));
-            if version_key(&library.identity.version) > version_key(&best.identity.version) {
-                *best = Arc::clone(library);
+    let mut best: BTreeMap<String, (Arc<Library>, PathBuf)> = BTreeMap::new();
+    for Found { file, standing, .. } in found.iter() {
+        if let Standing::Loaded(library) = standing {
+            let this = || (Arc::clone(library), file.clone());
+            let best = best.entry(library.identity.name.clone()).or_insert_with(this);
+            if version_key(&library.identity.version) > version_key(&best.0.identity.version) {
+                *best = this();
             }
         }
     }
-    for entry in found {
-        if let Standing::Loaded(library) = &entry.standing
-            && let Some(best) = best.get(&library.identity.name)
-            && !Arc::ptr_eq(best, library)
+    for Found { file, standing, .. } in found {
+        if let Standing::Loaded(library) = standing
+            && let Some((_, by)) = best.get(&library.identity.name)
+            && by != file
         {
-            entry.standing = Standing::Shadowed { by: best.file.clone() };
+            *standing = Standing::Shadowed { by: by.clone() };
         }
     }
 }
@@ -249,29 +182,5 @@ mod tests {
         assert!(version_key("1.0.0") > version_key("1.0.0-rc.1"));
         assert!(version_key("1.0.0-rc.1") > version_key("0.9.0"));
         assert_eq!(version_key("1.0.0+a"), version_key("1.0.0+b"));
-    }
-
-    #[test]
-    fn a_missing_folder_is_reported_and_the_host_goes_on() {
-        let root = tempfile::tempdir().unwrap();
-        let missing = root.path().join("missing");
-        let registry =
-            Registry::load(std::slice::from_ref(&missing), None, &root.path().join("copies")).unwrap();
-        assert_eq!(registry.found().len(), 1);
-        assert!(registry.found()[0].to_string().contains("the folder can't be read"));
-        let refusal = registry.provider("http").unwrap_err();
-        assert_eq!(refusal.what, "there is no provider \"http\"");
-    }
-
-    #[test]
-    fn a_garbage_file_is_refused_and_named_by_its_gateway() {
-        let root = tempfile::tempdir().unwrap();
-        let plugins = root.path().join("plugins");
-        std::fs::create_dir(&plugins).unwrap();
-        std::fs::write(plugins.join("libgatepost_provider_http.so"), b"garbage").unwrap();
-        let registry = Registry::load(&[plugins], None, &root.path().join("copies")).unwrap();
-        let refusal = registry.provider("http").unwrap_err();
-        assert!(refusal.what.contains("was refused"), "{refusal}");
-        assert!(refusal.what.contains("file too short"), "{refusal}");
     }
 }

@@ -97,7 +97,8 @@ impl Copies {
         drop(copy);
         let sha256 = hex(&hash.finalize());
         let path = self.folder.join(format!("{stem}-{sha256}.so"));
-        fs::rename(&unfinished, &path)?;
+        // One that may be open is never replaced, not even by the same bytes.
+        if path.exists() { fs::remove_file(&unfinished) } else { fs::rename(&unfinished, &path) }?;
         Ok(PrivateCopy { path, sha256 })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Match, Reach, Strategy};
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -12,17 +12,14 @@ const DEFAULT: &str = "default";
 /// All routes of a configuration, in its order.
 #[derive(Debug, Default)]
 pub struct Routes {
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
 }
 
 /// A route.
 #[derive(Debug)]
 pub struct Route {
-    /// Its name.
-    pub name: String,
-    gateways: Vec<String>,
+    definition: config::Route,
     turns: Turns,
-    matching: Option<Match>,
 }
 
 /// Whose turn it is.
@@ -40,44 +37,59 @@ enum Turns {
 impl Routes {
     /// The routes of a configuration.
     pub fn new(routes: Vec<config::Route>) -> Self {
-        Self { routes: routes.into_iter().map(Route::new).collect() }
+        Self::default().next(routes)
+    }
+
+    /// The routes of the configuration after this one: in a route that has not changed the turns go on.
+    #[must_use]
+    pub fn next(&self, routes: Vec<config::Route>) -> Self {
+        let route = |definition| {
+            let same = self.routes.iter().find(|route| route.definition == definition);
+            same.cloned().unwrap_or_else(|| Arc::new(Route::new(definition)))
+        };
+        Self { routes: routes.into_iter().map(route).collect() }
     }
 
     /// All of them.
-    pub fn all(&self) -> &[Route] {
-        &self.routes
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().map(|route| &**route)
     }
 
     /// The route of this name.
     pub fn named(&self, name: &str) -> Option<&Route> {
-        self.routes.iter().find(|route| route.name == name)
+        self.all().find(|route| route.name() == name)
     }
 
     /// The route of a message that names nothing, among those that may be used: the first that fits, else the default.
     pub fn fitting(&self, to: &str, tag: Option<&str>, reach: &Reach) -> Option<&Route> {
-        let mut usable = self.routes.iter().filter(|route| reach.route(&route.name));
-        let default = || self.named(DEFAULT).filter(|route| reach.route(&route.name));
+        let mut usable = self.all().filter(|route| reach.route(route.name()));
+        let default = || self.named(DEFAULT).filter(|route| reach.route(route.name()));
         usable.find(|route| route.fits(to, tag)).or_else(default)
     }
 }
 
 impl Route {
-    fn new(route: config::Route) -> Self {
-        let turns = match route.strategy {
+    fn new(definition: config::Route) -> Self {
+        let turns = match &definition.strategy {
             Strategy::Failover => Turns::First,
             Strategy::RoundRobin => Turns::Each(AtomicUsize::new(0)),
             Strategy::Weighted(weights) => {
-                let weights = weights.into_iter().map(|weight| i64::try_from(weight).unwrap_or(i64::MAX));
+                let weights = weights.iter().map(|weight| i64::try_from(*weight).unwrap_or(i64::MAX));
                 let weights = weights.collect::<Vec<_>>();
                 Turns::Weighted { saved: Mutex::new(vec![0; weights.len()]), weights }
             }
         };
-        Self { name: route.name, gateways: route.gateways, turns, matching: route.matching }
+        Self { definition, turns }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.definition.name
     }
 
     /// Its gateways as they are listed.
     pub fn gateways(&self) -> &[String] {
-        &self.gateways
+        &self.definition.gateways
     }
 
     /// How the first of its gateways is chosen, as the configuration writes it.
@@ -89,13 +101,19 @@ impl Route {
         }
     }
 
+    /// How much each of its gateways gets, where that is said.
+    pub fn weights(&self) -> Option<impl Iterator<Item = (&str, u64)>> {
+        let Strategy::Weighted(weights) = &self.definition.strategy else { return None };
+        Some(self.gateways().iter().map(String::as_str).zip(weights.iter().copied()))
+    }
+
     /// What it takes by itself, if it takes anything so.
     pub fn matching(&self) -> Option<&Match> {
-        self.matching.as_ref()
+        self.definition.matching.as_ref()
     }
 
     fn fits(&self, to: &str, tag: Option<&str>) -> bool {
-        let Some(Match { prefix, tag: tags }) = &self.matching else { return false };
+        let Some(Match { prefix, tag: tags }) = self.matching() else { return false };
         (prefix.is_empty() || prefix.iter().any(|prefix| to.starts_with(prefix.as_str())))
             && (tags.is_empty() || tag.is_some_and(|tag| tags.iter().any(|known| known == tag)))
     }
@@ -104,7 +122,7 @@ impl Route {
     pub fn order(&self) -> Vec<String> {
         let first = match &self.turns {
             Turns::First => 0,
-            Turns::Each(turn) => turn.fetch_add(1, Ordering::Relaxed) % self.gateways.len().max(1),
+            Turns::Each(turn) => turn.fetch_add(1, Ordering::Relaxed) % self.gateways().len().max(1),
             Turns::Weighted { weights, saved } => {
                 let mut saved = saved.lock().unwrap_or_else(PoisonError::into_inner);
                 next(weights, &mut saved)
@@ -117,7 +135,7 @@ impl Route {
     pub fn order_now(&self) -> Vec<String> {
         let first = match &self.turns {
             Turns::First => 0,
-            Turns::Each(turn) => turn.load(Ordering::Relaxed) % self.gateways.len().max(1),
+            Turns::Each(turn) => turn.load(Ordering::Relaxed) % self.gateways().len().max(1),
             Turns::Weighted { weights, saved } => {
                 let mut saved = saved.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 next(weights, &mut saved)
@@ -131,11 +149,11 @@ impl Route {
             Turns::Weighted { weights, .. } => weights.get(at).copied().unwrap_or(0),
             _ => 0,
         };
-        let count = self.gateways.len();
+        let count = self.gateways().len();
         let mut order = (0..count).map(|step| (first + step) % count.max(1)).collect::<Vec<_>>();
         // The one whose turn it is, then the heaviest; those of weight 0 come last, whoever's turn it is.
         order.sort_by_key(|&at| (weight(at) == 0, at != first, -weight(at)));
-        order.into_iter().filter_map(|at| self.gateways.get(at).cloned()).collect()
+        order.into_iter().filter_map(|at| self.gateways().get(at).cloned()).collect()
     }
 }
 
@@ -198,6 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn turns_go_on_in_a_route_that_is_defined_again_as_it_was() {
+        let definition = |strategy: &Strategy| config::Route {
+            name: "r".into(),
+            gateways: vec!["a".into(), "b".into()],
+            strategy: strategy.clone(),
+            matching: None,
+        };
+        for strategy in [Strategy::RoundRobin, Strategy::Weighted(vec![1, 1])] {
+            let routes = Routes::new(vec![definition(&strategy)]);
+            assert_eq!(orders(routes.named("r").unwrap(), 1), ["ab"]);
+            let same = routes.next(vec![definition(&strategy)]);
+            assert_eq!(orders(same.named("r").unwrap(), 2), ["ba", "ab"]);
+            let other = same.next(vec![definition(&Strategy::Weighted(vec![2, 1]))]);
+            assert_eq!(orders(other.named("r").unwrap(), 1), ["ab"]);
+            assert!(other.next(Vec::new()).named("r").is_none());
+        }
+    }
+
+    #[test]
     fn the_first_route_that_fits_is_taken_else_the_default() {
         let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let named = |name: &str, matching| config::Route {
@@ -223,7 +260,7 @@ mod tests {
             ("+1555", Some("alarm"), "alerts"),
             ("0049170", None, "default"),
         ] {
-            assert_eq!(routes.fitting(to, tag, &Reach::default()).unwrap().name, expected, "{to} {tag:?}");
+            assert_eq!(routes.fitting(to, tag, &Reach::default()).unwrap().name(), expected, "{to} {tag:?}");
         }
         assert!(Routes::default().fitting("+49", None, &Reach::default()).is_none());
     }

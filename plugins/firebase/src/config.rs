@@ -50,6 +50,9 @@ pub(crate) fn declaration() -> Declaration {
         "Another base address of the service. Access tokens are asked for at the `token_uri` of the config file.",
     ))
     .parameter(Parameter::seconds("TIMEOUT").default("30").description("Limit for a whole submit; half of it for the request for an access token."))
+    .harmless(&[
+        "projectnumber", "apikey", "apiios", "appid", "appidios", "time to live", "COLLAPSE_ID", "TIMEOUT",
+    ])
 }
 
 /// What a definition says of requests.

@@ -36,6 +36,7 @@ pub(crate) fn declaration() -> Declaration {
                 .default("/etc/gatepost/scripts")
                 .description("The folder with the scripts."),
         )
+        .harmless(&["BACKGROUND", "REGEXP", "TIMEOUT"])
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

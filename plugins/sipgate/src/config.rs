@@ -31,6 +31,7 @@ pub(crate) fn declaration() -> Declaration {
             "Another address than `https://samurai.sipgate.net/RPC2` or, with `API = \"rest\"`, `https://api.sipgate.com/v2/sessions/sms`.",
         ))
         .parameter(Parameter::seconds("TIMEOUT").default("60").description("Limit for the whole exchange, from connecting to the last byte of the answer."))
+        .harmless(&["USERNAME", "PASSWORD", "REGEXP", "SMS_ID", "TIMEOUT"])
 }
 
 /// Which of sipgate's interfaces is spoken.

@@ -53,6 +53,11 @@ pub(crate) fn declaration() -> Declaration {
             "`auto`: GSM 7 bit if the alphabet has every character, else UCS-2. A text that another one can't hold is rejected.",
         ))
         .parameter(Parameter::integer("MAX_PARTS", 1, 255).default("10").description("A text that needs more parts is rejected."))
+        .harmless(&[
+            "SYSTEM_ID", "PASSWORD", "SYSTEM_TYPE", "S_ADDR", "S_ADDR_TON", "S_ADDR_NPI", "D_ADDR_TON", "D_ADDR_NPI", "REGEXP", "BIND",
+            "BINDS", "WINDOW", "TPS", "ADDRESS_RANGE", "SERVICE_TYPE", "ENQUIRE_LINK", "RESPONSE_TIMEOUT", "REGISTERED_DELIVERY",
+            "VALIDITY", "LONG", "ENCODING", "MAX_PARTS",
+        ])
 }
 
 /// What is bound.

@@ -28,6 +28,7 @@ pub(crate) fn declaration() -> Declaration {
             Parameter::text("REGEXP")
                 .description("`/PATTERN/REPLACEMENT/`, applied to the phone number; Python's `re` syntax."),
         )
+        .harmless(&["SUBJECT", "BODY", "REGEXP"])
 }
 
 /// What a definition says of the mails.

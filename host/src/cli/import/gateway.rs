@@ -7,13 +7,13 @@ use super::{
     names::Variables,
     proxies,
     report::{Kind, Note},
-    toml::{Document, Given, Keys},
+};
+use crate::config::{
+    CENSORED,
+    writing::{Document, Given, Keys},
 };
 use gatepost_provider_api::Declaration;
 use serde_json::{Map, Value};
-
-/// What `pi-manage config export --censor` writes in place of a secret.
-pub(super) const CENSORED: &str = "__CENSORED__";
 
 const KNOWN: [&str; 6] = ["providermodule", "description", "options", "headers", "id", "name"];
 

@@ -1,11 +1,7 @@
 //! What is particular to `HttpSMSProvider`.
 
-use super::{
-    gateway::Draft,
-    proxies,
-    report::Kind,
-    toml::{Given, Keys},
-};
+use super::{gateway::Draft, proxies, report::Kind};
+use crate::config::writing::{Given, Keys};
 use serde_json::Value;
 
 const TAGS: [&str; 2] = ["{phone}", "{otp}"];

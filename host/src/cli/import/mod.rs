@@ -14,7 +14,6 @@ mod plan;
 mod proxies;
 mod report;
 mod servers;
-mod toml;
 mod trial;
 mod yaml;
 

@@ -8,10 +8,12 @@ use super::{
     names::{self, Variables},
     report::{Entry, Kind, Need, Note},
     servers::Server,
-    toml::{Document, Given},
     trial::{self, Saying},
 };
-use crate::plugin::Registry;
+use crate::{
+    config::writing::{Document, Given},
+    plugin::Registry,
+};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,

@@ -5,8 +5,8 @@ use super::{
     gateway::given,
     names::Variables,
     report::{Kind, Note},
-    toml::{Document, Given, Keys},
 };
+use crate::config::writing::{Document, Given, Keys};
 use serde_json::Value;
 
 /// The longest time limit that a server may have, in seconds.
@@ -61,7 +61,7 @@ impl Server {
             taken.note(Kind::NotCopied, "tls", text);
         }
         taken.keys.push(("host".into(), Given::Text(place.host)));
-        taken.keys.push(("port".into(), Given::Number(port)));
+        taken.keys.push(("port".into(), Given::Number(port.into())));
         taken.keys.push(("tls".into(), Given::Text(tls.into())));
         for key in ["username", "password", "sender"] {
             let given = members
@@ -231,7 +231,7 @@ mod tests {
         let server = taken(server).unwrap();
         let expected = [
             ("host", text("mail.example")),
-            ("port", Given::Number(465)),
+            ("port", Given::Number(465.into())),
             ("tls", text("tls")),
             ("username", text("me")),
             ("password", Given::Env("SMTP_RELAY_PASSWORD".into())),
@@ -255,7 +255,7 @@ mod tests {
         ] {
             let server = taken(json!({ "server": server, "tls": tls })).unwrap();
             assert_eq!(server.keys[2], ("tls".into(), text(expected)));
-            assert_eq!(server.keys[1], ("port".into(), Given::Number(25)));
+            assert_eq!(server.keys[1], ("port".into(), Given::Number(25.into())));
         }
     }
 

@@ -19,25 +19,25 @@ use std::{
     time::Duration,
 };
 
-fn host(gateways: Vec<crate::gateway::Gateway>) -> Host<MemoryStore> {
+pub(super) fn host(gateways: Vec<crate::gateway::Gateway>) -> Host<MemoryStore> {
     Host::on(Arc::new(MemoryStore::default()), gateways, Clock::starting_at(NOON))
 }
 
-fn states(message: &Message) -> Vec<State> {
+pub(super) fn states(message: &Message) -> Vec<State> {
     message.events.iter().map(|event| event.state).collect()
 }
 
-fn outcomes(message: &Message) -> Vec<(&str, OutcomeKind)> {
+pub(super) fn outcomes(message: &Message) -> Vec<(&str, OutcomeKind)> {
     message.attempts.iter().map(|attempt| (attempt.gateway.as_str(), attempt.outcome.kind)).collect()
 }
 
 /// Seconds from its acceptance to the start of each attempt.
-fn starts(message: &Message) -> Vec<u64> {
+pub(super) fn starts(message: &Message) -> Vec<u64> {
     message.attempts.iter().map(|attempt| attempt.started_at.since(message.created_at).as_secs()).collect()
 }
 
 /// A provider that comes to these outcomes, one after the other, then accepts.
-fn saying(outcomes: Vec<Outcome>) -> Arc<FakeProvider> {
+pub(super) fn saying(outcomes: Vec<Outcome>) -> Arc<FakeProvider> {
     let next = AtomicUsize::new(0);
     FakeProvider::new(move |_| {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -47,11 +47,11 @@ fn saying(outcomes: Vec<Outcome>) -> Arc<FakeProvider> {
     })
 }
 
-fn always(kind: OutcomeKind) -> Arc<FakeProvider> {
+pub(super) fn always(kind: OutcomeKind) -> Arc<FakeProvider> {
     FakeProvider::new(move |_| std::future::ready(Outcome::new(kind, "no")).boxed())
 }
 
-fn times(count: usize, kind: OutcomeKind) -> Vec<Outcome> {
+pub(super) fn times(count: usize, kind: OutcomeKind) -> Vec<Outcome> {
     vec![Outcome::new(kind, "no"); count]
 }
 
@@ -187,7 +187,7 @@ async fn the_breaker_opens_after_five_failures_and_one_tries() {
         host.sent_and_ended(Draft::through(&["a", "b"])).await;
     }
     assert_eq!(a.submitted().len(), 5);
-    assert_eq!(host.delivery.states()[0], ("a".to_owned(), GatewayState::Down));
+    assert_eq!(host.delivery.gateways().states()[0], ("a".to_owned(), GatewayState::Down));
     tokio::time::sleep(Duration::from_secs(10)).await;
     // Of many that come at once, one tries, and the others go on.
     let mut ids = Vec::new();
@@ -202,7 +202,7 @@ async fn the_breaker_opens_after_five_failures_and_one_tries() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(host.sent_and_ended(Draft::through(&["a", "b"])).await.gateway, "a");
     assert_eq!(host.sent_and_ended(Draft::through(&["a", "b"])).await.gateway, "a");
-    assert_eq!(host.delivery.states()[0].1, GatewayState::Up);
+    assert_eq!(host.delivery.gateways().states()[0].1, GatewayState::Up);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! Random scenarios on a paused clock: gateways of every temper, a store that is slow and fails, crashes at any moment. What the
+//! Random scenarios on a paused clock: gateways of every temper that are defined anew, go and come back, a store that is slow and fails,
+//! crashes at any moment. What the
 //! delivery promises must hold in each; the seed of one that breaks a promise is printed, and GATEPOST_SIMULATION_SEED repeats it.
 
 use super::world::{Draft, Host, Troubled, gateway_with};
@@ -44,6 +45,8 @@ struct Submitted {
     ended: Option<(Timestamp, OutcomeKind)>,
     /// In which life of the host.
     life: u32,
+    /// What the gateway's definition said that it went by.
+    limits: Limits,
 }
 
 /// Everything that was submitted, by message.
@@ -164,12 +167,50 @@ fn outcome(temper: Temper, rng: &mut Rng) -> Option<Outcome> {
     Some(Outcome::accepted(vec!["id".into()], 1))
 }
 
+/// A gateway as it is defined now.
+#[derive(Clone, Debug)]
+struct Definition {
+    name: String,
+    limits: Limits,
+    temper: Temper,
+    /// Not in the configuration, but it was and may be again.
+    is_gone: bool,
+}
+
+impl Definition {
+    fn new(name: String, rng: &mut Rng) -> Self {
+        let limits = Limits {
+            valid_for: Duration::from_secs(rng.u64(2..LONGEST)),
+            submit_timeout: Some(Duration::from_secs(rng.u64(1..8))),
+            max_in_flight: [1, 2, 64][rng.usize(..3)],
+            rate: rng.bool().then(|| Rate { count: rng.u32(1..50), per: Duration::from_secs(1) }),
+            retry: Retry {
+                attempts: rng.u32(1..6),
+                first: Duration::from_millis(rng.u64(100..3000)),
+                max: Duration::from_secs(rng.u64(3..30)),
+            },
+            on_uncertain: if rng.u32(..4) == 0 { OnUncertain::Fail } else { OnUncertain::Retry },
+        };
+        Self { name, limits, temper: temper(rng), is_gone: false }
+    }
+}
+
+/// The host in one of its lives, and the providers of its gateways.
+struct Life {
+    host: Host<Troubled>,
+    providers: HashMap<String, Arc<FakeProvider>>,
+}
+
 /// A scenario: what stays the same in all lives of the host.
 struct Scenario {
     seed: u64,
     rng: Arc<Mutex<Rng>>,
     clock: Clock,
-    gateways: Vec<(String, Limits, Temper)>,
+    definitions: Vec<Definition>,
+    /// The most submissions that any definition of a gateway allowed.
+    attempts: HashMap<String, u32>,
+    /// The providers of gateways that went, in this life of the host.
+    left: Vec<Arc<FakeProvider>>,
     store: Arc<MemoryStore>,
     journal: Journal,
     services: Services,
@@ -180,27 +221,17 @@ impl Scenario {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let count = rng.usize(1..5);
-        let gateways = (0..count).map(|number| {
-            let limits = Limits {
-                valid_for: Duration::from_secs(rng.u64(2..LONGEST)),
-                submit_timeout: Some(Duration::from_secs(rng.u64(1..8))),
-                max_in_flight: [1, 2, 64][rng.usize(..3)],
-                rate: rng.bool().then(|| Rate { count: rng.u32(1..50), per: Duration::from_secs(1) }),
-                retry: Retry {
-                    attempts: rng.u32(1..6),
-                    first: Duration::from_millis(rng.u64(100..3000)),
-                    max: Duration::from_secs(rng.u64(3..30)),
-                },
-                on_uncertain: if rng.u32(..4) == 0 { OnUncertain::Fail } else { OnUncertain::Retry },
-            };
-            (format!("g{number}"), limits, temper(&mut rng))
-        });
-        let gateways = gateways.collect();
+        let definitions = (0..count).map(|number| Definition::new(format!("g{number}"), &mut rng));
+        let definitions = definitions.collect::<Vec<_>>();
+        let attempts = definitions.iter().map(|one| (one.name.clone(), one.limits.retry.attempts));
+        let attempts = attempts.collect();
         Self {
             seed,
             rng: Arc::new(Mutex::new(rng)),
             clock: Clock::starting_at(NOON),
-            gateways,
+            definitions,
+            attempts,
+            left: Vec::new(),
             store: Arc::default(),
             journal: Arc::default(),
             services: Services::default(),
@@ -213,9 +244,14 @@ impl Scenario {
     }
 
     /// One life of the host.
-    fn start(&self) -> Host<Troubled> {
-        let gateways =
-            self.gateways.iter().map(|(name, limits, temper)| self.gateway(name, *limits, *temper));
+    fn start(&mut self) -> Life {
+        self.left.clear();
+        let built = self.definitions.iter().filter(|definition| !definition.is_gone);
+        let built = built.map(|definition| self.gateway(definition)).collect::<Vec<_>>();
+        let providers =
+            built.iter().map(|(gateway, provider)| (gateway.name.to_string(), Arc::clone(provider)));
+        let providers = providers.collect();
+        let gateways = built.into_iter().map(|(gateway, _)| gateway).collect();
         let rng = Arc::clone(&self.rng);
         let trouble = self.draw(|rng| rng.u32(..3));
         let store = Troubled::new(Arc::clone(&self.store), move || {
@@ -231,25 +267,70 @@ impl Scenario {
             }
             .boxed()
         });
-        let host = Host::on(store, gateways.collect(), self.clock);
+        let host = Host::on(store, gateways, self.clock);
         let metrics = Arc::new(Metrics::new().unwrap());
         let webhooks = Webhooks::silent(host.store.clone(), self.clock, Arc::clone(&metrics));
         let inbox = Inbox::new(host.store.clone(), self.clock, metrics, webhooks);
         *self.services.line.lock().unwrap() = Some((inbox, CancellationToken::new()));
-        host
+        Life { host, providers }
+    }
+
+    /// Some gateways are defined anew, some go, some come back, some stay as they are.
+    fn reload(&mut self, life: &mut Life) {
+        let mut gateways = Vec::new();
+        let stays = self.draw(|rng| rng.usize(..self.definitions.len()));
+        for (number, mut definition) in self.definitions.clone().into_iter().enumerate() {
+            let name = definition.name.clone();
+            let (changes, goes) = self.draw(|rng| (rng.u32(..3) == 0, rng.u32(..3) == 0));
+            let was_gone = std::mem::replace(&mut definition.is_gone, goes && number != stays);
+            if changes || was_gone {
+                let is_gone = definition.is_gone;
+                definition = Definition { is_gone, ..self.draw(|rng| Definition::new(name.clone(), rng)) };
+                let most = self.attempts.entry(name.clone()).or_default();
+                *most = (*most).max(definition.limits.retry.attempts);
+            }
+            let keeps = !definition.is_gone && !changes && !was_gone;
+            if keeps {
+                gateways.push(life.host.delivery.gateways().get(&name).unwrap().clone());
+            } else {
+                self.left.extend(life.providers.remove(&name));
+            }
+            if !keeps && !definition.is_gone {
+                let (gateway, provider) = self.gateway(&definition);
+                gateways.push(gateway);
+                life.providers.insert(name, provider);
+            }
+            self.definitions[number] = definition;
+        }
+        life.host.delivery.switch(gateways).unwrap();
+    }
+
+    /// Every provider is started once, and stopped once what it had to do is over; one that went at once was perhaps never started.
+    fn check_providers(&self, life: &Life) {
+        for provider in life.providers.values() {
+            assert_eq!(provider.starts_and_stops(), (1, 0), "seed {}", self.seed);
+        }
+        for provider in &self.left {
+            let (starts, stops) = provider.starts_and_stops();
+            assert!(starts == stops && starts <= 1, "seed {}: {starts} starts, {stops} stops", self.seed);
+        }
     }
 
     /// A kill: nothing of this host gets to do anything more.
-    fn kill(&self, host: Host<Troubled>) {
+    fn kill(&self, life: Life) {
+        for provider in life.providers.values().chain(&self.left) {
+            provider.starts_and_stops();
+        }
         if let Some((_, life)) = self.services.line.lock().unwrap().take() {
             life.cancel();
         }
-        drop(host);
+        drop(life);
     }
 
-    fn gateway(&self, name: &str, limits: Limits, temper: Temper) -> Gateway {
+    fn gateway(&self, definition: &Definition) -> (Gateway, Arc<FakeProvider>) {
+        let Definition { name, limits, temper, .. } = definition.clone();
         let (journal, rng, clock) = (Arc::clone(&self.journal), Arc::clone(&self.rng), self.clock);
-        let (gateway, life, services) = (name.to_owned(), self.life, self.services.clone());
+        let (gateway, life, services) = (name.clone(), self.life, self.services.clone());
         let provider = FakeProvider::new(move |submission| {
             let id = submission.id;
             let outcome = {
@@ -268,7 +349,7 @@ impl Scenario {
                 }
                 outcome
             };
-            let begun = Submitted { gateway: gateway.clone(), at: clock.now(), ended: None, life };
+            let begun = Submitted { gateway: gateway.clone(), at: clock.now(), ended: None, life, limits };
             let number = {
                 let mut journal = journal.lock().unwrap();
                 let submissions = journal.entry(id).or_default();
@@ -285,11 +366,12 @@ impl Scenario {
             }
             .boxed()
         });
-        gateway_with(name, provider, |own| *own = limits)
+        (gateway_with(&name, provider.clone(), |own| *own = limits), provider)
     }
 
     fn draft(&self) -> Draft {
-        let names = self.gateways.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>();
+        let there = self.definitions.iter().filter(|definition| !definition.is_gone);
+        let names = there.map(|definition| definition.name.as_str()).collect::<Vec<_>>();
         self.draw(|rng| {
             let mut plan = names.clone();
             rng.shuffle(&mut plan);
@@ -316,9 +398,15 @@ impl Scenario {
         let mut canceled = Vec::new();
         let lives = self.draw(|rng| rng.u32(1..4));
         while self.life < lives {
-            let host = self.start();
+            let mut life = self.start();
+            let reloads = self.draw(|rng| if rng.bool() { 0 } else { rng.u32(2..20) });
             for _ in 0..self.draw(|rng| rng.u32(1..60)) {
-                let new = host.admit(self.draft());
+                let new = life.host.admit(self.draft());
+                // In the middle of an accept, for that matter.
+                if reloads > 0 && self.draw(|rng| rng.u32(..reloads)) == 0 {
+                    self.reload(&mut life);
+                }
+                let host = &life.host;
                 let (id, gateway, deadline) = (new.id, new.gateway.clone(), new.deadline);
                 let place = crate::store::Place { priority: new.priority, due_at: new.due_at, id };
                 // What fails is not accepted.
@@ -339,21 +427,24 @@ impl Scenario {
             if self.life < lives {
                 // At any moment.
                 self.pause(5000).await;
-                self.kill(host);
+                self.kill(life);
                 self.pause(2000).await;
             } else {
                 let patience = Duration::from_secs(LONGEST + 60);
-                let over = tokio::time::timeout(patience, host.until_nothing_waits()).await;
+                let over = tokio::time::timeout(patience, life.host.until_nothing_waits()).await;
                 assert!(
                     over.is_ok(),
                     "seed {}: {} messages wait for ever",
                     self.seed,
                     self.store.unfinished()
                 );
+                // What its last submit came to is on disk; now it may stop.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                self.check_providers(&life);
                 while self.services.talking.load(Ordering::Relaxed) > 0 {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                self.kill(host);
+                self.kill(life);
             }
         }
         self.check_receipts(&accepted.iter().map(|new| new.id).collect::<Vec<_>>()).await;
@@ -397,7 +488,6 @@ impl Scenario {
         assert_eq!(message.events.first().map(|event| event.state), Some(State::Queued), "{context}");
         assert_eq!(message.events.last().map(|event| event.state), Some(message.state), "{context}");
         assert!(message.events.windows(2).all(|pair| pair[0].state != pair[1].state), "{context}");
-        let limits = |name: &str| self.gateways.iter().find(|(known, ..)| known == name).unwrap().1;
         let mut counted: HashMap<&str, u32> = HashMap::new();
         for (number, one) in submitted.iter().enumerate() {
             // Never before its time, never after it.
@@ -405,7 +495,7 @@ impl Scenario {
             let earlier = &submitted[..number];
             // Never twice at once, but for what a kill cut off.
             for other in earlier.iter().filter(|other| other.life == one.life) {
-                let limit = limits(&other.gateway).submit_timeout.unwrap();
+                let limit = other.limits.submit_timeout.unwrap();
                 let over = other.ended.map_or(other.at.plus(limit), |(at, _)| at);
                 assert!(over <= one.at, "{context}");
             }
@@ -419,7 +509,7 @@ impl Scenario {
             assert!(!earlier.iter().filter(same_life).any(refused), "{context}");
             // Never twice where that is said: neither after a doubt nor after a kill.
             let doubtful = |other: &Submitted| {
-                limits(&other.gateway).on_uncertain == OnUncertain::Fail
+                other.limits.on_uncertain == OnUncertain::Fail
                     && !matches!(
                         other.ended,
                         Some((
@@ -439,7 +529,7 @@ impl Scenario {
             }
         }
         for (gateway, count) in counted {
-            assert!(count <= limits(gateway).retry.attempts, "{context}");
+            assert!(count <= self.attempts[gateway], "{context}");
         }
         match message.state {
             State::Sent | State::Delivered | State::Undelivered => {

@@ -90,12 +90,13 @@ impl<S: Store> Host<S> {
         let now = self.clock.now();
         let from = now.plus(draft.delay);
         let validity = Validity { from, own: draft.own };
+        let gateways = self.delivery.gateways();
         let deadlines = draft.plan.iter().map(|name| {
-            let gateway = self.delivery.gateway(name);
+            let gateway = gateways.get(name);
             validity.deadline(gateway.map_or(Duration::ZERO, |gateway| gateway.limits.valid_for))
         });
-        let gateway = self.delivery.first_usable(&draft.plan);
-        let first = self.delivery.gateway(&gateway).unwrap();
+        let gateway = gateways.first_usable(&draft.plan);
+        let first = gateways.get(&gateway).unwrap();
         NewMessage {
             id: MessageId::new(),
             to: Recipient::new("+491701234567"),

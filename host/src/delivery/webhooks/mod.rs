@@ -62,18 +62,50 @@ struct Shared {
     clock: Clock,
     jitter: Jitter,
     metrics: Arc<Metrics>,
+    settings: watch::Sender<Arc<Settings>>,
+    /// When everything must be over; `None` as long as the host runs.
+    deadline: watch::Sender<Option<Instant>>,
+}
+
+/// Whom webhooks are sent to, and how: what a reload may change.
+#[derive(Default)]
+pub struct Settings {
     /// `None`: there is no secret, and nothing to be sent.
     post: Option<Box<dyn Post>>,
     /// Whom webhooks may be sent to.
     origins: BTreeSet<String>,
-    /// When everything must be over; `None` as long as the host runs.
-    deadline: watch::Sender<Option<Instant>>,
+    /// Where inbound messages go.
+    inbound: Option<Endpoint>,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    ///
+    /// # Errors
+    /// No client can be built.
+    pub fn new(settings: &config::Webhooks, inbound: Option<Endpoint>) -> Result<Self, ClientError> {
+        let mut origins = settings.allow.clone();
+        origins.extend(inbound.as_ref().map(|inbound| inbound.origin().to_owned()));
+        let client = settings.secret.as_ref().map(|secret| Client::new(secret, &origins)).transpose()?;
+        let post = client.map(|client| Box::new(client) as Box<dyn Post>);
+        Ok(Self { post, origins, inbound })
+    }
+
+    /// Has the figures of every receiver there from the start, at zero: the first try that fails is an increase too.
+    fn begin_counting(&self, metrics: &Metrics) {
+        self.origins.iter().for_each(|origin| drop(metrics.origin(origin)));
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("origins", &self.origins).finish_non_exhaustive()
+    }
 }
 
 /// The running webhooks.
 pub struct Webhooks {
     shared: Arc<Shared>,
-    inbound: Option<Endpoint>,
     workers: Mutex<Workers>,
 }
 
@@ -87,43 +119,42 @@ struct Workers {
 
 impl Webhooks {
     /// Ready to begin. Until then what is to be told waits.
-    ///
-    /// # Errors
-    /// No client can be built.
     pub fn start(
         store: Arc<dyn Store>,
-        settings: &config::Webhooks,
-        inbound: Option<Endpoint>,
+        settings: Settings,
         clock: Clock,
         metrics: Arc<Metrics>,
-    ) -> Result<Arc<Self>, ClientError> {
-        let mut origins = settings.allow.clone();
-        origins.extend(inbound.as_ref().map(|inbound| inbound.origin().to_owned()));
-        let client = settings.secret.as_ref().map(|secret| Client::new(secret, &origins)).transpose()?;
-        let post = client.map(|client| Box::new(client) as Box<dyn Post>);
+    ) -> Arc<Self> {
         let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
-        Ok(Self::start_with(store, origins, inbound, post, clock, metrics, jitter))
+        Self::start_with(store, settings, clock, metrics, jitter)
     }
 
     /// Without anybody to tell: what is in the store is kept for as long as it is worth something.
     pub fn silent(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>) -> Arc<Self> {
-        Self::start_with(store, BTreeSet::new(), None, None, clock, metrics, Box::new(|most| most))
+        Self::start_with(store, Settings::default(), clock, metrics, Box::new(|most| most))
     }
 
     fn start_with(
         store: Arc<dyn Store>,
-        origins: BTreeSet<String>,
-        inbound: Option<Endpoint>,
-        post: Option<Box<dyn Post>>,
+        settings: Settings,
         clock: Clock,
         metrics: Arc<Metrics>,
         jitter: Jitter,
     ) -> Arc<Self> {
-        // There from the start, at zero: the first that fails is an increase too.
-        origins.iter().for_each(|origin| drop(metrics.origin(origin)));
-        let deadline = watch::Sender::new(None);
-        let shared = Arc::new(Shared { store, clock, jitter, metrics, post, origins, deadline });
-        Arc::new(Self { shared, inbound, workers: Mutex::default() })
+        settings.begin_counting(&metrics);
+        let (settings, deadline) = (watch::Sender::new(Arc::new(settings)), watch::Sender::new(None));
+        let shared = Arc::new(Shared { store, clock, jitter, metrics, settings, deadline });
+        Arc::new(Self { shared, workers: Mutex::default() })
+    }
+
+    /// Goes on with these settings; what is under way ends by those that it began with.
+    pub fn switch(&self, settings: Settings) {
+        settings.begin_counting(&self.shared.metrics);
+        self.shared.settings.send_replace(Arc::new(settings));
+        // An origin that is allowed now may have something waiting; of one that is not any more, nothing stays in memory.
+        for wake in self.workers.lock().unwrap_or_else(PoisonError::into_inner).wake.values() {
+            wake.notify_one();
+        }
     }
 
     /// Begins with what is left to be told, once the host is sure to run: a start that fails must not tell what it can't put down as told.
@@ -177,7 +208,7 @@ impl Webhooks {
     /// # Cancellation
     /// What was begun is done.
     pub async fn inbound(self: &Arc<Self>, inbound: Inbound) -> Result<(), StoreError> {
-        let Some(to) = self.inbound.clone() else {
+        let Some(to) = self.shared.settings().inbound.clone() else {
             self.shared.metrics.gateway(&inbound.gateway).inbound();
             tracing::info!(
                 gateway = inbound.gateway,
@@ -208,7 +239,8 @@ impl Webhooks {
 
     /// How many wait for each origin, those that are allowed and have none waiting among them.
     pub fn waiting(&self) -> Vec<(String, u64)> {
-        let allowed = self.shared.origins.iter().map(|origin| (origin.clone(), 0));
+        let settings = self.shared.settings();
+        let allowed = settings.origins.iter().map(|origin| (origin.clone(), 0));
         let mut waiting = allowed.collect::<BTreeMap<_, _>>();
         waiting.extend(self.shared.store.webhooks_waiting());
         waiting.into_iter().collect()
@@ -228,14 +260,19 @@ impl Webhooks {
 }
 
 impl Shared {
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
     fn may_send(&self, origin: &str) -> bool {
-        self.post.is_some() && self.origins.contains(origin)
+        let settings = self.settings.borrow();
+        settings.post.is_some() && settings.origins.contains(origin)
     }
 }
 
 impl fmt::Debug for Webhooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhooks").field("origins", &self.shared.origins).finish_non_exhaustive()
+        f.debug_struct("Webhooks").field("settings", &self.shared.settings()).finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         conformance::{new_message, sent},
         memory::MemoryStore,
     },
-    telemetry::metrics::Moment,
+    telemetry::metrics::{GatewayFigures, Moment},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
@@ -72,15 +72,8 @@ impl World {
         let origins = ["https://app.example", "https://other.example"].map(str::to_owned).into();
         let inbound = Some(Endpoint::parse("https://app.example/inbound").unwrap());
         let counting = Arc::clone(&metrics);
-        let webhooks = Webhooks::start_with(
-            through,
-            origins,
-            inbound,
-            Some(Box::new(post)),
-            clock,
-            counting,
-            Box::new(|most| most),
-        );
+        let settings = Settings { post: Some(Box::new(post)), origins, inbound };
+        let webhooks = Webhooks::start_with(through, settings, clock, counting, Box::new(|most| most));
         webhooks.begin();
         Self { store, webhooks, clock, metrics, got }
     }
@@ -139,7 +132,7 @@ impl World {
     }
 
     fn figure(&self, name: &str) -> Option<u64> {
-        let text = String::from_utf8(self.metrics.render(&Moment::default()).unwrap()).unwrap();
+        let text = String::from_utf8(self.metrics.render(&moment()).unwrap()).unwrap();
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
@@ -148,6 +141,12 @@ impl World {
             "gatepost_webhooks_total{{origin=\"https://app.example\",outcome=\"{outcome}\"}}"
         ))
     }
+}
+
+/// As it is where a gateway `smpp` is, of which nothing is known.
+fn moment() -> Moment {
+    let gateway = GatewayFigures { name: "smpp".into(), ..GatewayFigures::default() };
+    Moment { gateways: vec![gateway], ..Moment::default() }
 }
 
 /// Lets so much time pass, and everything happen that is due by then.
@@ -414,7 +413,7 @@ async fn without_an_address_an_inbound_message_is_dropped_and_counted() {
     let webhooks = Webhooks::silent(store.clone(), Clock::starting_at(NOON), Arc::clone(&metrics));
     webhooks.inbound(inbound()).await.unwrap();
     assert!(store.webhooks_waiting().is_empty());
-    let text = String::from_utf8(metrics.render(&Moment::default()).unwrap()).unwrap();
+    let text = String::from_utf8(metrics.render(&moment()).unwrap()).unwrap();
     assert!(text.contains("gatepost_inbound_total{gateway=\"smpp\"} 1"), "{text}");
 }
 
@@ -444,15 +443,11 @@ async fn nothing_is_told_before_the_host_is_sure_to_run() {
     world.until_got(1).await;
     let got = Got::default();
     let posts = Receivers { got: Arc::clone(&got), behaviour: Box::new(|_| at_once(Answer::Taken)) };
-    let webhooks = Webhooks::start_with(
-        world.store.clone(),
-        ["https://app.example".to_owned()].into(),
-        None,
-        Some(Box::new(posts)),
-        world.clock,
-        Arc::clone(&world.metrics),
-        Box::new(|most| most),
-    );
+    let origins = ["https://app.example".to_owned()].into();
+    let settings = Settings { post: Some(Box::new(posts)), origins, inbound: None };
+    let metrics = Arc::clone(&world.metrics);
+    let webhooks =
+        Webhooks::start_with(world.store.clone(), settings, world.clock, metrics, Box::new(|most| most));
     world.webhooks.drain(Instant::now()).await;
     let new = NewMessage { callback_url: Some(APP.into()), ..new_message("one", "hello") };
     world.store.insert(vec![new.clone()], None).await.unwrap();

@@ -311,7 +311,8 @@ impl Worker {
 async fn tell(webhook: Webhook, origin: Arc<str>, figures: OriginMetrics, shared: Arc<Shared>) -> Ended {
     let Webhook { seq, id, url, news, at, tries } = webhook;
     let (tries, began) = (tries + 1, shared.clock.now());
-    let answer = match (&news, &shared.post) {
+    let settings = shared.settings();
+    let answer = match (&news, &settings.post) {
         (Some(news), Some(post)) => {
             let (id, body) = (id.clone(), body::of(news, at));
             Some(post.post(Outgoing { url, id, body, at: shared.clock.now() }).await)

@@ -1,9 +1,7 @@
 //! The figures of single gateways, and of single receivers of webhooks.
 
 use super::families::{ByWord, Families};
-use prometheus::{
-    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-};
+use prometheus::{Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -23,13 +21,15 @@ pub(super) const OUTCOMES: [&str; 6] =
 pub(super) const ENDS: [&str; 6] = ["sent", "delivered", "undelivered", "failed", "expired", "canceled"];
 /// What a receipt may say.
 pub(super) const STATUSES: [&str; 3] = ["pending", "delivered", "undelivered"];
+/// Whether there was a message for it.
+const MATCHING: [&str; 2] = ["matched", "unmatched"];
 /// The states that a breaker may be in.
 const BREAKER: [&str; 3] = ["closed", "open", "half-open"];
 /// The states that a gateway may be in, as `/readyz` has them.
 const STATES: [&str; 3] = ["up", "paused", "down"];
 
 /// What a gateway looks like at the moment of a question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GatewayFigures {
     /// Its name.
     pub name: String,
@@ -39,6 +39,8 @@ pub struct GatewayFigures {
     pub depth: u64,
     /// How old the oldest of them is; `None` where it can't be told.
     pub oldest: Option<Duration>,
+    /// Submissions whose outcome is not yet on disk.
+    pub in_flight: usize,
 }
 
 /// How a gateway of the configuration does.
@@ -57,8 +59,6 @@ pub struct Running {
 /// The figures of one gateway, found once: nothing is searched for a message.
 #[derive(Debug)]
 pub struct GatewayMetrics {
-    /// Submissions whose outcome is not yet on disk.
-    pub in_flight: IntGauge,
     attempts: ByWord<6>,
     finished: ByWord<6>,
     submit_seconds: Histogram,
@@ -208,13 +208,12 @@ impl Gateways {
             ByWord::new(STATUSES, move |status| self.receipts.with_label_values(&[name, status, matching]))
         };
         let gateway = Arc::new(GatewayMetrics {
-            in_flight: self.in_flight.with_label_values(&[name]),
             attempts: ByWord::new(OUTCOMES, |outcome| self.attempts.with_label_values(&[name, outcome])),
             finished: ByWord::new(ENDS, |state| self.finished.with_label_values(&[name, state])),
             submit_seconds: self.submit_seconds.with_label_values(&[name]),
             delivery_seconds: self.delivery_seconds.with_label_values(&[name]),
-            matched: receipts("matched"),
-            unmatched: receipts("unmatched"),
+            matched: receipts(MATCHING[0]),
+            unmatched: receipts(MATCHING[1]),
             matched_later: self.matched_later.with_label_values(&[name]),
             inbound: self.inbound.with_label_values(&[name]),
         });
@@ -222,12 +221,12 @@ impl Gateways {
         gateway
     }
 
-    /// Brings up to date what is looked up when somebody asks. What is now of a gateway that is gone is told no longer, or an alert would
-    /// never end; what it has counted stays.
+    /// Brings up to date what is looked up when somebody asks. Of a gateway that is gone nothing is told, once nothing waits for it and
+    /// nobody counts for it any more: an alert would never end, and names that come and go would add up.
     pub(super) fn update(&self, gateways: &[GatewayFigures]) {
-        for family in [&self.in_flight_limit, &self.queue_depth, &self.breaker_state, &self.state] {
-            family.reset();
-        }
+        let families =
+            [&self.in_flight, &self.in_flight_limit, &self.queue_depth, &self.breaker_state, &self.state];
+        families.iter().for_each(|family| family.reset());
         self.queue_oldest_seconds.reset();
         self.valid_for_seconds.reset();
         for figures in gateways {
@@ -236,6 +235,8 @@ impl Gateways {
             if let Some(oldest) = figures.oldest {
                 self.queue_oldest_seconds.with_label_values(&[name]).set(oldest.as_secs_f64());
             }
+            let in_flight = i64::try_from(figures.in_flight).unwrap_or(i64::MAX);
+            self.in_flight.with_label_values(&[name]).set(in_flight);
             let Some(running) = figures.running else { continue };
             let limit = i64::try_from(running.max_in_flight).unwrap_or(i64::MAX);
             self.in_flight_limit.with_label_values(&[name]).set(limit);
@@ -245,13 +246,34 @@ impl Gateways {
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|name, gateway| {
-            let stays = gateways.iter().any(|figures| figures.name == *name) || gateway.in_flight.get() != 0;
+            let is_told = gateways.iter().any(|figures| figures.name == *name);
+            let stays = is_told || Arc::strong_count(gateway) > 1;
             if !stays {
-                // It is there, else nobody would know the gateway.
-                self.in_flight.remove_label_values(&[name.as_str()]).unwrap_or_default();
+                self.forget(name);
             }
             stays
         });
+    }
+
+    /// All of it is there, else nobody would know the gateway.
+    fn forget(&self, name: &str) {
+        for outcome in OUTCOMES {
+            self.attempts.remove_label_values(&[name, outcome]).unwrap_or_default();
+        }
+        for state in ENDS {
+            self.finished.remove_label_values(&[name, state]).unwrap_or_default();
+        }
+        for status in STATUSES {
+            for matching in MATCHING {
+                self.receipts.remove_label_values(&[name, status, matching]).unwrap_or_default();
+            }
+        }
+        for family in [&self.matched_later, &self.inbound] {
+            family.remove_label_values(&[name]).unwrap_or_default();
+        }
+        for family in [&self.submit_seconds, &self.delivery_seconds] {
+            family.remove_label_values(&[name]).unwrap_or_default();
+        }
     }
 }
 

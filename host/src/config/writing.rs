@@ -1,46 +1,72 @@
 //! Definitions as TOML: keys in their order, each value on a line of its own.
 
+use serde_json::{Map, Number, Value};
 use std::fmt::Write as _;
 
 /// A value of a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Given {
+pub enum Given {
+    /// A text.
     Text(String),
-    Number(u64),
+    /// A number.
+    Number(Number),
+    /// True or false.
+    Flag(bool),
     /// A reference to this environment variable.
     Env(String),
+    /// A list.
+    List(Vec<Given>),
+    /// A table within its line: a reference is one too.
     Table(Keys),
 }
 
 /// Keys in their order.
-pub(super) type Keys = Vec<(String, Given)>;
+pub type Keys = Vec<(String, Given)>;
+
+/// The keys of a JSON object. TOML has no null: what is null is left out.
+pub fn keys(object: &Map<String, Value>) -> Keys {
+    object.iter().filter_map(|(name, value)| Some((name.clone(), given(value)?))).collect()
+}
+
+fn given(value: &Value) -> Option<Given> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(flag) => Given::Flag(*flag),
+        Value::Number(number) => Given::Number(number.clone()),
+        Value::String(text) => Given::Text(text.clone()),
+        Value::Array(items) => Given::List(items.iter().filter_map(given).collect()),
+        Value::Object(object) => Given::Table(keys(object)),
+    })
+}
 
 /// A file that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub struct Document {
     text: String,
 }
 
 impl Document {
     /// Begins with a comment.
-    pub(super) fn new(comment: &str) -> Self {
+    pub fn new(comment: &str) -> Self {
         let mut document = Self::default();
         document.comment(comment);
         document
     }
 
-    pub(super) fn comment(&mut self, comment: &str) {
+    /// A line for people.
+    pub fn comment(&mut self, comment: &str) {
         // A line break would end it, and no control character may stand in one.
         let line = comment.chars().map(|character| if character.is_control() { ' ' } else { character });
         self.line(&format!("# {}", line.collect::<String>().trim_end()));
     }
 
-    pub(super) fn blank(&mut self) {
+    /// An empty line.
+    pub fn blank(&mut self) {
         self.line("");
     }
 
     /// A table's head and its keys.
-    pub(super) fn table(&mut self, path: &[&str], keys: &Keys) {
+    pub fn table(&mut self, path: &[&str], keys: &Keys) {
         let path = path.iter().map(|name| key(name)).collect::<Vec<_>>().join(".");
         self.line(&format!("[{path}]"));
         for (name, given) in keys {
@@ -48,7 +74,8 @@ impl Document {
         }
     }
 
-    pub(super) fn into_text(self) -> String {
+    /// What was written.
+    pub fn into_text(self) -> String {
         self.text
     }
 
@@ -68,7 +95,9 @@ fn value(given: &Given) -> String {
     match given {
         Given::Text(text) => string(text),
         Given::Number(number) => number.to_string(),
+        Given::Flag(flag) => flag.to_string(),
         Given::Env(name) => format!("{{ env = {} }}", basic(name)),
+        Given::List(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
         Given::Table(keys) if keys.is_empty() => "{}".into(),
         Given::Table(keys) => {
             let pairs = keys.iter().map(|(name, given)| format!("{} = {}", key(name), value(given)));
@@ -137,7 +166,7 @@ mod tests {
             document
                 .table(&["gateways", text, "options"], &vec![(text.into(), given), ("table".into(), inner)]);
             let written = document.into_text();
-            let read: ::toml::Table = written.parse().unwrap_or_else(|error| panic!("{error}\n{written}"));
+            let read: toml::Table = written.parse().unwrap_or_else(|error| panic!("{error}\n{written}"));
             let options = &read["gateways"][text]["options"];
             assert_eq!(options[text].as_str(), Some(text), "{written}");
             assert_eq!(options["table"][text].as_str(), Some(text), "{written}");
@@ -145,11 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn json_is_read_as_it_was_written() {
+        let object = serde_json::json!({
+            "n": 5, "f": 1.5, "large": 1e20, "small": 1e-7, "flag": true, "list": ["a", 1], "none": null,
+            "table": { "env": "X", "deep": { "a": false } },
+        });
+        let mut document = Document::default();
+        document.table(&["t"], &keys(object.as_object().unwrap()));
+        let read: toml::Table = document.into_text().parse().unwrap();
+        let expected = "n = 5\nf = 1.5\nlarge = 1e20\nsmall = 1e-7\nflag = true\nlist = [\"a\", 1]\ntable = { env = \"X\", deep = { a = false } }";
+        assert_eq!(read["t"], toml::Value::Table(expected.parse().unwrap()));
+    }
+
+    #[test]
     fn keys_stand_in_their_order_and_references_are_inline() {
         let keys = vec![
             ("z".to_owned(), Given::Text("1".into())),
             ("a b".to_owned(), Given::Env("X_PASSWORD".into())),
-            ("m".to_owned(), Given::Number(25)),
+            ("m".to_owned(), Given::Number(25.into())),
             ("e".to_owned(), Given::Table(Vec::new())),
             ("r".to_owned(), Given::Text(r"/[\+]//".into())),
         ];

@@ -1,0 +1,43 @@
+//! What a running host can't change.
+
+use super::{Config, ConfigProblem, SectionPlaces, duration};
+use std::fmt::Display;
+
+impl Config {
+    /// What differs from the configuration of a running host, and is only read when a host starts. Where there are `problems` already,
+    /// what was meant is not known.
+    pub fn needs_restart(&self, running: &Self, problems: &[ConfigProblem]) -> Vec<ConfigProblem> {
+        let (server, store) = (&self.server, &self.store);
+        let was = &running.store;
+        let (kept, kept_before) = (duration::words(store.retain), duration::words(was.retain));
+        let differences = [
+            differs(&server.places, "listen", running.server.listen, server.listen),
+            differs(&store.places, "path", was.path.display().to_string(), store.path.display().to_string()),
+            differs(&store.places, "max_queued", was.max_queued, store.max_queued),
+            differs(&store.places, "retain", kept_before, kept),
+            // Its address is not shown: a key may stand in it.
+            (self.telemetry.otlp != running.telemetry.otlp)
+                .then(|| needed(&self.telemetry.places, "otlp", "a change needs a restart".into())),
+        ];
+        let table = |key: &str| key.split_once('.').map(|(table, _)| table.to_owned());
+        let is_known = |difference: &ConfigProblem| {
+            let tables = problems.iter().map(|problem| table(&problem.key));
+            tables.into_iter().all(|known| known.is_some() && known != table(&difference.key))
+        };
+        differences.into_iter().flatten().filter(is_known).collect()
+    }
+}
+
+fn differs<T: PartialEq + Display>(
+    places: &SectionPlaces,
+    key: &str,
+    was: T,
+    is: T,
+) -> Option<ConfigProblem> {
+    (was != is).then(|| needed(places, key, format!("a change from {was} to {is} needs a restart")))
+}
+
+fn needed(places: &SectionPlaces, key: &str, what: String) -> ConfigProblem {
+    let (key, location) = places.locate(key);
+    ConfigProblem { location, key, what, mend: "restart the host, or put the old value back".into() }
+}
