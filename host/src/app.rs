@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod origin;
 mod reload;
+pub mod supervisor;
 mod temporary;
 
 pub use build::load_providers;
@@ -36,6 +37,7 @@ use build::{build_gateways, find_providers};
 use origin::Origins;
 use reload::Reloader;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use supervisor::Pulse;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Notify},
@@ -139,6 +141,11 @@ impl App {
         Ok(Self { store, acceptor, reloader, listener, exporting })
     }
 
+    /// Its pulse, which can be taken as long as it runs.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(Arc::clone(&self.store))
+    }
+
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued. Each time that
     /// `reload` is notified, the configuration is read again.
     pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) {
@@ -158,7 +165,7 @@ impl App {
             tokio::select! {
                 () = stop.cancelled() => break,
                 // What came of it is in the log.
-                () = reload.notified() => drop(reloader.reload().await),
+                () = reload.notified() => supervisor::reloading(async { drop(reloader.reload().await) }).await,
             }
         }
         tracing::info!(

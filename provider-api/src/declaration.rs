@@ -62,6 +62,9 @@ pub struct Parameter {
     /// Whether it may change while the definition's secrets are kept: see [`Declaration::harmless`].
     #[serde(default)]
     pub harmless: bool,
+    /// Whether it names a file that the provider reads when it is created: see [`Parameter::read_at_create`].
+    #[serde(default)]
+    pub read_at_create: bool,
     /// One or two sentences for the parameter table, Markdown.
     #[serde(default)]
     pub description: String,
@@ -78,6 +81,7 @@ impl Parameter {
             default: None,
             secret: false,
             harmless: false,
+            read_at_create: false,
             description: String::new(),
         }
     }
@@ -149,6 +153,14 @@ impl Parameter {
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// Names a file that is read when the provider is created, and not again. A reload builds the gateway anew if the file was written
+    /// since, as it does if the parameter has another value.
+    #[must_use]
+    pub fn read_at_create(mut self) -> Self {
+        self.read_at_create = true;
         self
     }
 

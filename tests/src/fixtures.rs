@@ -73,7 +73,8 @@ pub fn library(name: &str) -> PathBuf {
     library
 }
 
-fn folder() -> PathBuf {
+/// Where third parties' crates are built.
+pub fn folder() -> PathBuf {
     let folder = target().join("fixtures");
     fs::create_dir_all(&folder).unwrap();
     folder

@@ -174,8 +174,30 @@ impl Host {
 
     /// SIGTERM, without waiting.
     pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGHUP, without waiting.
+    pub fn ask_to_reload(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// POST /v1/reload.
+    pub fn reload(&self) -> Answer {
+        client::send(self.client.post(self.url("/v1/reload"))).unwrap()
+    }
+
+    /// How many threads of this name the process has.
+    pub fn threads(&self, name: &str) -> usize {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        // One may end while it is looked at.
+        let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|found| found.trim_end() == name).count()
     }
 
     /// Waits for the end of the process.

@@ -13,6 +13,7 @@
 //! | `GATEPOST_CUTS` | how often a client of the stream of events is cut; default 10 |
 //! | `GATEPOST_LINK_CUTS` | how often the links with an SMSC are cut under load; default 5 |
 //! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
+//! | `GATEPOST_RELOADS` | how often the configuration is reloaded under load; default 10 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds or of the cuts; by default the clock chooses, and the seed is printed |
 
 #![allow(
@@ -29,6 +30,7 @@ pub mod eventually;
 pub mod events;
 pub mod figures;
 pub mod fixtures;
+pub mod guide;
 pub mod host;
 pub mod load;
 pub mod outcome;

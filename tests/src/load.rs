@@ -17,6 +17,8 @@ use std::{
 pub struct Connection {
     address: SocketAddr,
     stream: BufReader<TcpStream>,
+    /// A header with its line break, or nothing.
+    authorization: String,
 }
 
 impl Connection {
@@ -28,7 +30,13 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(90)))?;
-        Ok(Self { address, stream: BufReader::new(stream) })
+        Ok(Self { address, stream: BufReader::new(stream), authorization: String::new() })
+    }
+
+    /// The same connection, with this API key from now on.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        Self { authorization: format!("authorization: Bearer {key}\r\n"), ..self }
     }
 
     /// POSTs JSON; status and body of the answer.
@@ -37,8 +45,9 @@ impl Connection {
     /// The connection broke.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<(u16, String)> {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
+            self.authorization,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;

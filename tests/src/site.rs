@@ -116,8 +116,13 @@ SCRIPT = "outbox"
 
 /// An `[[api_keys]]` entry: a key that is its name. `more` is added to it.
 pub fn api_key(name: &str, scopes: &[&str], more: &str) -> String {
-    let hash = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = key_hash(name);
     format!("[[api_keys]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nscopes = {scopes:?}\n{more}\n")
+}
+
+/// The `sha256` of an API key.
+pub fn key_hash(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sets the mode whatever the umask is.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod deb;
 mod docs;
 mod needs;
 mod run;
@@ -42,6 +43,18 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Build a Debian package.
+    Deb {
+        /// Without optimisation: builds faster.
+        #[arg(long)]
+        debug: bool,
+        /// The folder for it; by default target/debian.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// The package's revision of this version.
+        #[arg(long, default_value_t = 1)]
+        revision: u32,
+    },
     /// Write docs/providers out of what the providers declare.
     Docs {
         /// Write nothing: fail where a page is not what its provider declares.
@@ -80,6 +93,12 @@ fn perform(task: Task) -> Result<()> {
             let tree = out.unwrap_or_else(|| workspace.target.join("dist"));
             stage::replace(&workspace, cargo::Profile::dev_if(debug), &tree)?;
             println!("staged: {}", tree.display());
+            Ok(())
+        }
+        Task::Deb { debug, out, revision } => {
+            let folder = out.unwrap_or_else(|| workspace.target.join("debian"));
+            let package = deb::deb(&workspace, cargo::Profile::dev_if(debug), &folder, revision)?;
+            println!("package: {}", package.display());
             Ok(())
         }
         Task::Docs { check } => docs::docs(&workspace, check),

@@ -1,7 +1,7 @@
 //! What the tests need of the machine: looked for first, one line each; what Debian has is installed where that can be done. Python's
 //! packages and those of Node go into folders of their own below the target folder.
 
-use crate::cargo::Workspace;
+use crate::{cargo::Workspace, deb};
 use anyhow::{Context as _, Result, bail};
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -51,9 +51,18 @@ const NEEDS: &[Need] = &[
     Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
     Need { program: "node", why: "runs an SMSC", remedy: Remedy::Debian("nodejs") },
     Need { program: "npm", why: "installs it", remedy: Remedy::Debian("npm") },
+    Need { program: "curl", why: "runs the commands of the guides", remedy: Remedy::Debian("curl") },
+    Need { program: "sqlite3", why: "backs up the store", remedy: Remedy::Debian("sqlite3") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
     Need { program: "prometheus", why: "reads the figures", remedy: Remedy::Debian("prometheus") },
     Need { program: "promtool", why: "tests its rules", remedy: Remedy::Debian("prometheus") },
+    Need {
+        program: "debootstrap",
+        why: "makes a Debian to install the package in",
+        remedy: Remedy::Debian("debootstrap"),
+    },
+    Need { program: "systemd-nspawn", why: "boots it, as root", remedy: Remedy::Debian("systemd-container") },
+    Need { program: "systemd-analyze", why: "judges the unit", remedy: Remedy::Debian("systemd") },
 ];
 
 /// Says what is there, and installs what is not.
@@ -62,8 +71,11 @@ const NEEDS: &[Need] = &[
 /// Names everything that is missing and could not be installed, with its remedy.
 pub(crate) fn provide(workspace: &Workspace) -> Result<()> {
     provide_programs()?;
-    provide_python(workspace)?;
-    provide_node(workspace)
+    provide_python(workspace, "tests/requirements.txt", "python")?;
+    provide_python(workspace, "tests/requirements-privacyidea.txt", "privacyidea")?;
+    provide_node(workspace)?;
+    deb::provide_cargo_deb()?;
+    provide_debian(workspace)
 }
 
 fn provide_programs() -> Result<()> {
@@ -96,25 +108,21 @@ fn provide_programs() -> Result<()> {
     bail!("{}", unmet.join("\n"))
 }
 
-/// Makes the environment with the packages of `tests/requirements.txt`, unless it is there. `tests/src/peers/python.rs` looks for it at the
-/// same place.
-fn provide_python(workspace: &Workspace) -> Result<()> {
-    let wanted = workspace.root.join("tests/requirements.txt");
-    let (folder, installed) =
-        (workspace.target.join("peers/python"), workspace.target.join("peers/python/requirements.txt"));
-    let wanted = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+/// Makes the environment `peers/NAME` with the packages of a file of requirements, unless it is there. `tests/src/peers/python.rs` looks for
+/// it at the same place.
+fn provide_python(workspace: &Workspace, requirements: &str, name: &str) -> Result<()> {
+    let (file, folder) = (workspace.root.join(requirements), workspace.target.join("peers").join(name));
+    let installed = folder.join("requirements.txt");
+    let wanted = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
-        println!("needed: Python's packages of tests/requirements.txt: {}", folder.display());
+        println!("needed: Python's packages of {requirements}: {}", folder.display());
         return Ok(());
     }
-    println!(
-        "needed: Python's packages of tests/requirements.txt: installing them into {}",
-        folder.display()
-    );
+    println!("needed: Python's packages of {requirements}: installing them into {}", folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-    run(pip.arg(workspace.root.join("tests/requirements.txt")))?;
+    run(pip.arg(file))?;
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
 }
 
@@ -140,6 +148,42 @@ fn provide_node(workspace: &Workspace) -> Result<()> {
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
 }
 
+/// What the Debian has besides the essential: what the package depends on, and what the tests use in it.
+const IN_DEBIAN: &str = "--include=adduser,ca-certificates,curl,dbus,systemd,systemd-sysv";
+
+/// Makes a Debian in `peers/debian`, of the release that this machine has, unless it is there. `tests/src/peers/debian.rs` looks for it at the
+/// same place.
+fn provide_debian(workspace: &Workspace) -> Result<()> {
+    let (folder, made) =
+        (workspace.target.join("peers/debian"), workspace.target.join("peers/debian/made.txt"));
+    if fs::read_to_string(&made).is_ok_and(|made| made == IN_DEBIAN) {
+        println!("needed: a Debian to install the package in: {}", folder.display());
+        return Ok(());
+    }
+    if !is_root() {
+        println!(
+            "needed: a Debian to install the package in: only root can make one, tests of it are skipped"
+        );
+        return Ok(());
+    }
+    println!("needed: a Debian to install the package in: making it in {}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut debootstrap = Command::new(find("debootstrap").context("no debootstrap")?);
+    debootstrap.args(["--variant=minbase", IN_DEBIAN, &release()?]).arg(folder.join("root"));
+    run(&mut debootstrap)?;
+    fs::write(&made, IN_DEBIAN).with_context(|| format!("cannot write {}", made.display()))
+}
+
+/// `bookworm`: what is built here runs there, since the libraries are the same.
+fn release() -> Result<String> {
+    let told = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
+    let name = told.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    name.map(str::to_owned).context("/etc/os-release names no release")
+}
+
 fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}");
     let status = command.status().with_context(|| format!("cannot run {shown}"))?;
@@ -161,8 +205,12 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn may_install() -> bool {
+    is_root() && find("apt-get").is_some()
+}
+
+fn is_root() -> bool {
     let user = Command::new("id").arg("-u").output();
-    user.is_ok_and(|output| output.stdout.trim_ascii() == b"0") && find("apt-get").is_some()
+    user.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -11,7 +11,8 @@ use std::{
 
 /// Where a tree keeps its configuration.
 pub(crate) const CONFIG: &str = "etc/gatepost";
-const PROVIDERS: &str = "lib/gatepost/providers";
+/// Where it keeps the provider libraries.
+pub(crate) const PROVIDERS: &str = "lib/gatepost/providers";
 const DOCUMENTS: &str = "share/doc/gatepost";
 /// What others read: a dashboard for Grafana, rules for Prometheus.
 const SHARED: &str = "share/gatepost";
@@ -68,6 +69,7 @@ fn stage(workspace: &Workspace, profile: Profile, tree: &Path) -> Result<()> {
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         install(&workspace.root.join(document), &tree.join(DOCUMENTS).join(document), 0o644)?;
     }
+    install_folder(&workspace.root.join("docs"), tree, &format!("{DOCUMENTS}/docs"))?;
     install_generated(tree)
 }
 

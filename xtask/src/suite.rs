@@ -30,6 +30,8 @@ const SOAK_PUSHES: u32 = 10_000;
 /// How often `soak` cuts the links with an SMSC, and how many random PDUs it has read.
 const SOAK_LINK_CUTS: u32 = 50;
 const SOAK_PDUS: u32 = 1_000_000;
+/// How often `soak` reloads the configuration under load.
+const SOAK_RELOADS: u32 = 100;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -41,6 +43,7 @@ const LISTED: &str = "GATEPOST_LISTED";
 const CUTS: &str = "GATEPOST_CUTS";
 const PUSHES: &str = "GATEPOST_PUSHES";
 const LINK_CUTS: &str = "GATEPOST_LINK_CUTS";
+const RELOADS: &str = "GATEPOST_RELOADS";
 const PDUS: &str = "GATEPOST_PDUS";
 
 /// If set, a test that was skipped is a failure.
@@ -84,6 +87,12 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
         "links",
         &["--package", "gatepost-tests", "--test", "smpp", "--", "--nocapture"],
         Some("link_is_cut"),
+    )?;
+    suite.environment.push((RELOADS, SOAK_RELOADS.to_string().into()));
+    suite.run(
+        "reloads",
+        &["--package", "gatepost-tests", "--test", "reload", "--", "--nocapture"],
+        Some("under_load"),
     )?;
     suite.environment.push((PDUS, SOAK_PDUS.to_string().into()));
     suite.run("random PDUs", &["--package", "gatepost-provider-smpp", "--test", "streams"], None)?;

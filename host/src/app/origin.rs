@@ -1,7 +1,7 @@
 //! What running gateways were built from, so that a reload leaves alone what has not changed.
 
 use crate::{config::Gateway as Definition, gateway::Gateway, plugin::Library};
-use gatepost_provider_api::{Declaration, Kind};
+use gatepost_provider_api::Declaration;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -44,19 +44,18 @@ fn stands_in(definition: &str, secret: &str) -> bool {
     definition.contains(written.trim_matches('"'))
 }
 
-/// The files that the definition names: what is in them may change while their names stay.
+/// The files that the provider reads when it is built: what is in them may change while their names stay.
 fn files(gateway: &Definition, declaration: &Declaration) -> Vec<PathBuf> {
     let definition = &gateway.definition;
-    let named = declaration.parameters.iter().filter(|parameter| matches!(parameter.kind, Kind::Path));
-    let named = named.flat_map(|parameter| std::iter::once(&parameter.name).chain(&parameter.aliases));
-    let named = named.filter_map(|name| definition.text(name));
+    let read = declaration.parameters.iter().filter(|parameter| parameter.read_at_create);
+    let names = read.flat_map(|parameter| std::iter::once(&parameter.name).chain(&parameter.aliases));
+    let named = names.filter_map(|name| definition.text(name));
     let servers = definition.smtp_servers.values().filter_map(|server| server.get("ca_file")?.as_str());
     named.chain(servers).map(|path| definition.directory.join(path)).collect()
 }
 
-/// Tells a file from another one, and from itself after it was written. Of a folder only that it is there: what happens in it is the
-/// provider's business.
+/// Tells a file from another one, and from itself after it was written.
 fn stamp(file: &Path) -> Option<(u64, u64, i64, i64)> {
-    let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
+    let metadata = fs::metadata(file).ok()?;
     Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }

@@ -109,9 +109,8 @@ impl Reloader {
     }
 
     fn switch(&self, before: &Snapshot, next: Next, origins: &mut Origins) -> Result<Reloaded, NotReloaded> {
-        let Next { mut config, registry, built, webhooks } = next;
-        let mut warnings = std::mem::take(&mut config.warnings);
-        warnings.extend(built.warnings);
+        let Next { config, registry, built, webhooks } = next;
+        let warnings = config.warnings.iter().cloned().chain(built.warnings).collect();
         // First those who deliver: no request sees a gateway that nobody serves.
         let delivery = self.acceptor.delivery();
         let gateways = delivery.switch(built.gateways).map_err(|_| NotReloaded::Stopping)?;

@@ -2,7 +2,7 @@
 
 use super::{Ended, Serve, check, installation, report};
 use crate::{
-    app::{App, StartError},
+    app::{App, StartError, supervisor},
     telemetry,
 };
 use std::{io, sync::Arc};
@@ -38,7 +38,9 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
         listen_for_signals(&stop, &reload).map_err(failed)?;
         let app =
             App::start(config, installation::provider_dirs()).await.map_err(|error| start_error(&error))?;
+        let supervised = tokio::spawn(supervisor::attend(app.pulse(), stop.clone()));
         app.run(stop, reload).await;
+        supervised.abort();
         Ok(())
     });
     // A provider whose threads hang must not keep the process from ending.

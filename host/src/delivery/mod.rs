@@ -220,10 +220,12 @@ impl Delivery {
         }
         let before = self.shared.roster();
         let gateways = Arc::new(gateways.into_iter().collect::<Gateways>());
-        let (roster, new) = before.next(Arc::clone(&gateways), []);
+        let depths = self.shared.store.depths();
+        let waiting = depths.iter().map(|(name, _)| Arc::from(name.as_str()));
+        let (roster, new) = before.next(Arc::clone(&gateways), waiting);
         self.shared.roster.send_replace(Arc::new(roster));
         employ(&mut actors, &self.shared, new);
-        for (name, messages) in self.shared.store.depths() {
+        for (name, messages) in depths {
             if before.gateways.get(&name).is_some() && gateways.get(&name).is_none() {
                 gone(&name, messages);
             }

@@ -26,7 +26,7 @@ pub(crate) fn declaration() -> Declaration {
         "Sends each message to a device as a push notification over Firebase Cloud Messaging. The recipient is the device's registration token; the message is `data`, a text, or both.",
     )
     .documentation("https://firebase.google.com/docs/cloud-messaging")
-    .parameter(Parameter::path(CONFIG_FILE).required_or("No JSON config file provided. Nothing can be sent without it").description(
+    .parameter(Parameter::path(CONFIG_FILE).read_at_create().required_or("No JSON config file provided. Nothing can be sent without it").description(
         "The private key file of a service account, as the Firebase console gives it out. Keep it readable for Gatepost's user alone.",
     ))
     .parameter(Parameter::text("projectid").description("The project's id. Without it, that of the config file; another than that is refused."))

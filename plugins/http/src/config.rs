@@ -46,11 +46,11 @@ pub(crate) fn declaration() -> Declaration {
         ))
         .parameter(Parameter::choice("HTTP_METHOD", &["GET", "POST", "PUT"]).default("GET").description("Method of the request."))
         .parameter(Parameter::yes_no("CHECK_SSL").default("yes").description("Verify the service's certificate."))
-        .parameter(Parameter::path("CA_FILE").description(
+        .parameter(Parameter::path("CA_FILE").read_at_create().description(
             "PEM file with the certificates of a private CA. With it the system's own are not trusted.",
         ))
-        .parameter(Parameter::path("CLIENT_CERT").description("PEM file with a client certificate, and those between it and its CA."))
-        .parameter(Parameter::path("CLIENT_KEY").description("PEM file with its key; not needed where CLIENT_CERT holds it as well."))
+        .parameter(Parameter::path("CLIENT_CERT").read_at_create().description("PEM file with a client certificate, and those between it and its CA."))
+        .parameter(Parameter::path("CLIENT_KEY").read_at_create().description("PEM file with its key; not needed where CLIENT_CERT holds it as well."))
         .parameter(Parameter::yes_no("SEND_DATA_AS_JSON").default("no").description(
             "Send options and PARAMETER as a JSON object (POST, PUT). An option that is itself JSON is sent as that JSON; tags inside its strings stay strings.",
         ))

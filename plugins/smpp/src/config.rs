@@ -36,7 +36,7 @@ pub(crate) fn declaration() -> Declaration {
         .parameter(Parameter::integer("TPS", 1, 100_000).description("Parts of messages a second, of all binds together."))
         .parameter(Parameter::text("ADDRESS_RANGE").description("Which numbers' messages come to this bind, as the SMSC writes it."))
         .parameter(Parameter::yes_no("TLS").default("no").description("TLS from the first byte; the certificate is verified."))
-        .parameter(Parameter::path("CA_FILE").description("PEM file of the CA to trust with TLS, and no other; default: those of the system."))
+        .parameter(Parameter::path("CA_FILE").read_at_create().description("PEM file of the CA to trust with TLS, and no other; default: those of the system."))
         .parameter(Parameter::text("SERVICE_TYPE").description("At most 5 characters."))
         .parameter(Parameter::seconds("ENQUIRE_LINK").default("30").description("How often the SMSC is asked whether it is still there."))
         .parameter(Parameter::seconds("RESPONSE_TIMEOUT").default("10").description(

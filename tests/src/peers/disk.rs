@@ -70,6 +70,16 @@ impl Disk {
         fill(&self.around());
     }
 
+    /// From now on whoever writes waits, until it is thawed.
+    pub fn freeze(&self) {
+        run("fsfreeze", &["--freeze".as_ref(), self.mounted.as_ref()]);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        run("fsfreeze", &["--unfreeze".as_ref(), self.mounted.as_ref()]);
+    }
+
     /// What an administrator does with such a disk. Nobody may have a file of it open.
     pub fn repair(&self) {
         fs::remove_file(self.around()).unwrap();
@@ -83,6 +93,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        // A test that failed may have left it frozen: then nobody could end.
+        drop(program("fsfreeze").arg("--unfreeze").arg(&self.mounted).output());
         // A host that was just killed may have it open still: it goes when it can.
         for folder in [self.mounted.as_path(), self.folder.path()] {
             drop(program("umount").arg("--lazy").arg(folder).status());

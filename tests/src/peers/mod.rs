@@ -2,16 +2,19 @@
 
 pub mod certificates;
 pub mod collector;
+pub mod debian;
 pub mod disk;
 pub mod misbehaving;
 pub mod nginx;
 pub mod node;
 pub mod postfix;
+pub mod privacyidea;
 pub mod process;
 pub mod prometheus;
 pub mod python;
 pub mod proxy;
 pub mod service;
+pub mod service_manager;
 pub mod smsc;
 pub mod smtp;
 pub mod webhook_receiver;

@@ -9,6 +9,7 @@ use gatepost_tests::{
     },
     random::Random,
     refused,
+    site::api_key,
 };
 use serde_json::json;
 use std::{env, net::Ipv6Addr, thread, time::Duration};
@@ -22,6 +23,31 @@ fn binds_are_made_at_the_start_and_left_at_the_end() {
     assert!(smsc.submits().is_empty());
     assert!(host.terminate().success());
     assert_eq!(smsc.until("unbind", 3).len(), 3);
+}
+
+#[test]
+fn a_reload_cuts_no_bind_of_a_gateway_that_it_does_not_change() {
+    let (kept, changed) = (Smsc::start(), Smsc::start());
+    let site = Site::new(
+        &(gateway("kept", &kept, "") + &gateway("changed", &changed, "") + &api_key("root", &["admin"], "")),
+    );
+    let host = Host::start(&site).with_key("root");
+    kept.until("bind_transceiver", 1);
+    changed.until("bind_transceiver", 1);
+    let other = site
+        .configuration()
+        .replace(&gateway("changed", &changed, ""), &gateway("changed", &changed, "SERVICE_TYPE = \"CMT\""));
+    site.configure(&other);
+    assert_eq!(host.reload().body["gateways"]["changed"], json!(["changed"]));
+    // The new bind, and the end of the old one.
+    changed.until("bind_transceiver", 2);
+    changed.until("unbind", 1);
+    sent(&host, "kept");
+    sent(&host, "changed");
+    assert_eq!((kept.events("bind_transceiver").len(), kept.events("closed").len()), (1, 0));
+    assert_eq!(changed.submits()[0]["service_type"], "CMT");
+    assert!(host.terminate().success());
+    assert_eq!(changed.events("unbind").len(), 2);
 }
 
 #[test]
