@@ -30,7 +30,10 @@ use crate::{
         embedded::{EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
-    telemetry::metrics::Metrics,
+    telemetry::{
+        metrics::Metrics,
+        traces::{Exporting, Traces, TracesError},
+    },
 };
 use build::{build_gateways, find_providers};
 use origin::Origins;
@@ -49,6 +52,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How often a message without a server is looked at: what it waits for is in this process.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the last spans of traces may take to be sent.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// How long the runtimes of the provider libraries may take to end.
 const STOP_RUNTIME: Duration = Duration::from_secs(2);
@@ -79,6 +85,9 @@ pub enum StartError {
     /// Webhooks can't be sent.
     #[error(transparent)]
     Webhooks(ClientError),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(TracesError),
     /// The address can't be had.
     #[error(
         "can't listen on {address}: {source}; end what listens there, or correct `listen` under [server]"
@@ -99,6 +108,7 @@ pub struct App {
     reloader: Reloader,
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
+    exporting: Option<Exporting>,
 }
 
 impl App {
@@ -111,7 +121,16 @@ impl App {
             tracing::warn!("{warning}");
         }
         let clock = Clock::System;
-        let metrics = Arc::new(Metrics::new().map_err(StartError::Metrics)?);
+        let traces = config
+            .telemetry
+            .otlp
+            .as_ref()
+            .map(|otlp| Traces::to(otlp.url()))
+            .transpose()
+            .map_err(StartError::Traces)?;
+        let (traces, exporting) = traces.unzip();
+        let metrics = Metrics::new().map_err(StartError::Metrics)?.tracing(traces.unwrap_or_default());
+        let metrics = Arc::new(metrics);
         let default_dirs = Arc::<[PathBuf]>::from(default_dirs);
         let (dirs, counting) = (Arc::clone(&default_dirs), Arc::clone(&metrics));
         let prepared = tokio::task::spawn_blocking(move || prepare(config, &dirs, clock, counting));
@@ -127,7 +146,7 @@ impl App {
         let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, snapshot, clock, metrics));
         let origins = Arc::new(Mutex::new(origins));
         let reloader = Reloader { acceptor: Arc::clone(&acceptor), libraries, sink, default_dirs, origins };
-        Ok(Self { store, acceptor, reloader, listener, tls })
+        Ok(Self { store, acceptor, reloader, listener, tls, exporting })
     }
 
     /// Its pulse, which can be taken as long as it runs.
@@ -138,7 +157,7 @@ impl App {
     /// Serves until `stop` is cancelled, then drains: what is being submitted ends within 20 s, the rest stays queued. Each time that
     /// `reload` is notified, the configuration is read again.
     pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) {
-        let Self { store, acceptor, reloader, listener, tls } = self;
+        let Self { store, acceptor, reloader, listener, tls, exporting } = self;
         let gateways = acceptor.snapshot().gateways.count();
         match listener.local_addr() {
             Ok(address) => tracing::info!(%address, tls = tls.is_some(), gateways, "listening"),
@@ -152,7 +171,8 @@ impl App {
         if let Some(tls) = &tls {
             following.spawn(Arc::clone(tls).follow());
         }
-        let door = Door { listener, tls, connections: open_files::connections() };
+        let open = acceptor.metrics().requests.connections.clone();
+        let door = Door { listener, tls, connections: open_files::connections(), open };
         let serving = tokio::spawn(api::serve(door, router, stop.clone(), ended.clone()));
 
         loop {
@@ -173,6 +193,9 @@ impl App {
             tracing::error!(%error, "the API did not end as it should");
         }
         store.close().await;
+        if let Some(exporting) = exporting {
+            exporting.end(FLUSH).await;
+        }
         let registry = Arc::clone(&acceptor.snapshot().registry);
         let stopped = tokio::task::spawn_blocking(move || {
             for library in registry.libraries() {
@@ -234,7 +257,7 @@ pub async fn send_once(
     let delivery = Delivery::start(store.clone(), gateways, clock, Arc::clone(&metrics));
     let snapshot = Snapshot::first(config, Arc::new(registry), &delivery);
     let acceptor = Acceptor::new(store, Arc::clone(&delivery), snapshot, clock, metrics);
-    let wishes = Wishes { wait: true, key: None };
+    let wishes = Wishes { wait: true, ..Wishes::default() };
     let accepted = acceptor.accept(&acceptor.snapshot(), body, &Caller::default(), &wishes).await;
     let accepted = accepted.map_err(SendError::Refused)?;
     let id = accepted.message.id;

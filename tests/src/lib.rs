@@ -28,6 +28,7 @@ pub mod command;
 pub mod database;
 pub mod eventually;
 pub mod events;
+pub mod figures;
 pub mod fixtures;
 pub mod guide;
 pub mod host;

@@ -56,6 +56,8 @@ const NEEDS: &[Need] = &[
     Need { program: "curl", why: "runs the commands of the guides", remedy: Remedy::Debian("curl") },
     Need { program: "sqlite3", why: "backs up the store", remedy: Remedy::Debian("sqlite3") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
+    Need { program: "prometheus", why: "reads the figures", remedy: Remedy::Debian("prometheus") },
+    Need { program: "promtool", why: "tests its rules", remedy: Remedy::Debian("prometheus") },
     Need {
         program: "debootstrap",
         why: "makes a Debian to install the package in",

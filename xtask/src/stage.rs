@@ -14,6 +14,8 @@ pub(crate) const CONFIG: &str = "etc/gatepost";
 /// Where it keeps the provider libraries.
 pub(crate) const PROVIDERS: &str = "lib/gatepost/providers";
 const DOCUMENTS: &str = "share/doc/gatepost";
+/// What others read: a dashboard for Grafana, rules for Prometheus.
+const SHARED: &str = "share/gatepost";
 
 /// Builds and stages a tree at `tree`, in place of one that stands there. It appears as a whole or not at all.
 pub(crate) fn replace(workspace: &Workspace, profile: Profile, tree: &Path) -> Result<()> {
@@ -63,6 +65,7 @@ fn stage(workspace: &Workspace, profile: Profile, tree: &Path) -> Result<()> {
         install(library, &tree.join(PROVIDERS).join(format!("{name}.so")), 0o644)?;
     }
     install_folder(&workspace.root.join("config"), tree, CONFIG)?;
+    install_folder(&workspace.root.join("share"), tree, SHARED)?;
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         install(&workspace.root.join(document), &tree.join(DOCUMENTS).join(document), 0o644)?;
     }

@@ -4,6 +4,7 @@ mod batch;
 mod fields;
 mod history;
 mod snapshot;
+mod trace;
 
 use crate::{
     config::{Endpoint, Reach},
@@ -12,8 +13,11 @@ use crate::{
         Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
         Validity, WebhookUrl,
     },
-    store::{Canceled, Inserted, Once, Place, Store, StoreError, Unmatched},
-    telemetry::metrics::Metrics,
+    store::{Canceled, Inserted, Once, Place, Space, Store, StoreError, Unmatched},
+    telemetry::{
+        metrics::{Metrics, Moment},
+        traces::Parent,
+    },
 };
 pub use fields::FieldError;
 use fields::{Fields, MOST_ERRORS, Way};
@@ -34,6 +38,9 @@ use tokio::sync::watch;
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
+/// How long the store may take to say what is now, for figures: who reads them gives up after 10 s as a rule.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -52,6 +59,8 @@ pub struct Wishes {
     pub wait: bool,
     /// The `Idempotency-Key`: the same one within 24 h stands for the same request.
     pub key: Option<String>,
+    /// The caller's own span, for the trace of the message.
+    pub parent: Option<Parent>,
 }
 
 /// Why a request was not accepted. Nothing was stored.
@@ -80,6 +89,20 @@ pub enum Refusal {
     /// The host stops.
     #[error("the host is stopping")]
     Stopping,
+}
+
+impl Refusal {
+    /// The word used in metrics.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Forbidden(_) => "forbidden",
+            Self::Overloaded { .. } => "overloaded",
+            Self::KeyReused => "key_reused",
+            Self::Store(_) => "store",
+            Self::Stopping => "stopping",
+        }
+    }
 }
 
 impl From<StoreError> for Refusal {
@@ -122,6 +145,7 @@ impl Acceptor {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Self {
+        metrics.queue_limit(snapshot.config.store.max_queued);
         Self {
             store,
             delivery,
@@ -166,13 +190,24 @@ impl Acceptor {
         self.store.unmatched(gateway, before, limit).await
     }
 
-    /// The figures, as Prometheus reads them.
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The figures, as Prometheus reads them. What a store in trouble does not say is left out: the rest is needed most then.
     ///
     /// # Errors
-    /// The store can't be read, or they can't be written down.
-    pub async fn metrics(&self) -> Result<Result<Vec<u8>, prometheus::Error>, StoreError> {
-        self.metrics.webhooks_waiting(&self.delivery.webhooks().waiting());
-        Ok(self.metrics.render(&self.delivery.figures().await?))
+    /// They can't be written down.
+    pub async fn figures(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let space = tokio::time::timeout(LOOK, self.store.space()).await;
+        let space = space.ok().and_then(Result::ok).flatten();
+        let moment = Moment {
+            gateways: self.delivery.figures(LOOK).await,
+            webhooks_waiting: self.delivery.webhooks().waiting(),
+            store_bytes: space.map(|Space { used, free }| (used, free)),
+        };
+        self.metrics.render(&moment)
     }
 
     /// Whether a message could be stored durably now.
@@ -197,6 +232,17 @@ impl Acceptor {
         caller: &Caller,
         wishes: &Wishes,
     ) -> Result<Accepted, Refusal> {
+        self.counted(self.accept_one(snapshot, body, caller, wishes).await)
+    }
+
+    async fn accept_one(
+        &self,
+        snapshot: &Snapshot,
+        body: &Value,
+        caller: &Caller,
+        wishes: &Wishes,
+    ) -> Result<Accepted, Refusal> {
+        let began = self.clock.now();
         let once = self.once(body, caller, wishes);
         if let Some(ids) = self.known(once.as_ref()).await? {
             return self.again(&ids, wishes.wait).await;
@@ -206,7 +252,7 @@ impl Acceptor {
         let message = Message::queued(&new);
         // Before it is stored: its end could be there before the store's answer is.
         let ticket = wishes.wait.then(|| self.delivery.ticket(new.id));
-        match self.store(snapshot, vec![new], once).await? {
+        match self.store(snapshot, vec![new], once, wishes, began).await? {
             None => Ok(Accepted { message, finished: ticket }),
             Some(ids) => self.again(&ids, wishes.wait).await,
         }
@@ -227,6 +273,17 @@ impl Acceptor {
         caller: &Caller,
         wishes: &Wishes,
     ) -> Result<Vec<Message>, Refusal> {
+        self.counted(self.accept_all(snapshot, body, caller, wishes).await)
+    }
+
+    async fn accept_all(
+        &self,
+        snapshot: &Snapshot,
+        body: &Value,
+        caller: &Caller,
+        wishes: &Wishes,
+    ) -> Result<Vec<Message>, Refusal> {
+        let began = self.clock.now();
         let once = self.once(body, caller, wishes);
         if let Some(ids) = self.known(once.as_ref()).await? {
             return self.all_again(&ids).await;
@@ -252,10 +309,15 @@ impl Acceptor {
         let new =
             drafts.into_iter().map(|draft| self.admit(snapshot, draft, caller, false)).collect::<Vec<_>>();
         let messages = new.iter().map(Message::queued).collect();
-        match self.store(snapshot, new, once).await? {
+        match self.store(snapshot, new, once, wishes, began).await? {
             None => Ok(messages),
             Some(ids) => self.all_again(&ids).await,
         }
+    }
+
+    /// The same; a refusal is counted.
+    fn counted<T>(&self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        result.inspect_err(|refusal| self.metrics.refused(refusal.as_str()))
     }
 
     fn once(&self, body: &Value, caller: &Caller, wishes: &Wishes) -> Option<Once> {
@@ -287,6 +349,8 @@ impl Acceptor {
         snapshot: &Snapshot,
         new: Vec<NewMessage>,
         once: Option<Once>,
+        wishes: &Wishes,
+        began: Timestamp,
     ) -> Result<Option<Vec<MessageId>>, Refusal> {
         let count = new.len() as u64;
         // Those that wait for the disk are not counted by the store yet.
@@ -303,22 +367,24 @@ impl Acceptor {
             (new.gateway.clone(), place, new.deadline)
         });
         let wakes = wakes.collect::<Vec<_>>();
-        // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered.
+        let (metrics, clock) = (Arc::clone(&self.metrics), self.clock);
+        let request = trace::Request { began, handed_over: clock.now(), parent: wishes.parent.clone() };
+        // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered, and counted.
         let stored = tokio::spawn(async move {
             let inserted = store.insert(new, once).await?;
             drop(reserved);
             if inserted == Inserted::Stored {
+                let on_disk = clock.now();
+                metrics.accepted(count);
                 for (gateway, place, deadline) in wakes {
+                    trace::accepted(&metrics.traces, place.id, &request, on_disk);
                     delivery.wake(&gateway, place, deadline);
                 }
             }
             Ok::<_, StoreError>(inserted)
         });
         match stored.await {
-            Ok(Ok(Inserted::Stored)) => {
-                self.metrics.accepted(count);
-                Ok(None)
-            }
+            Ok(Ok(Inserted::Stored)) => Ok(None),
             Ok(Ok(Inserted::Known(ids))) => Ok(Some(ids)),
             Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
             Ok(Err(error)) => Err(error.into()),
@@ -328,6 +394,7 @@ impl Acceptor {
 
     /// What a request made when it came first.
     async fn again(&self, ids: &[MessageId], wait: bool) -> Result<Accepted, Refusal> {
+        self.metrics.replayed();
         let id = *ids.first().ok_or_else(gone)?;
         let ticket = wait.then(|| self.delivery.ticket(id));
         let message = self.message(id).await?.ok_or_else(gone)?;
@@ -336,6 +403,7 @@ impl Acceptor {
     }
 
     async fn all_again(&self, ids: &[MessageId]) -> Result<Vec<Message>, Refusal> {
+        self.metrics.replayed();
         let mut messages = Vec::with_capacity(ids.len());
         for id in ids {
             messages.push(self.message(*id).await?.ok_or_else(gone)?);

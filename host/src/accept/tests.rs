@@ -7,6 +7,7 @@ use crate::{
     store::memory::MemoryStore,
     telemetry::metrics::Metrics,
 };
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 impl Acceptor {
@@ -39,7 +40,7 @@ async fn acceptor(max_queued: u64) -> (Acceptor, Arc<MemoryStore>) {
 }
 
 fn waiting() -> Wishes {
-    Wishes { wait: true, key: None }
+    Wishes { wait: true, ..Wishes::default() }
 }
 
 async fn refused(body: Value) -> Vec<(String, String)> {
@@ -231,7 +232,7 @@ async fn a_key_stands_for_its_first_request() {
         Caller { api_key: Some("app".into()), ..Caller::default() },
         Caller { api_key: Some("web".into()), ..Caller::default() },
     );
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let first = acceptor.take(&body, &app, &once).await.unwrap().message;
     // Written otherwise, it is the same.
     let again = serde_json::from_str(&body.to_string().replace(',', " ,\n")).unwrap();
@@ -246,7 +247,7 @@ async fn a_key_stands_for_its_first_request() {
 #[tokio::test(start_paused = true)]
 async fn the_order_of_members_makes_no_other_request() {
     let (acceptor, store) = acceptor(10).await;
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let send = async |text: &str| {
         let body = serde_json::from_str(text).unwrap();
         acceptor.take(&body, &Caller::default(), &once).await.map(|accepted| accepted.message.id)
@@ -264,7 +265,7 @@ async fn the_order_of_members_makes_no_other_request() {
 #[tokio::test(start_paused = true)]
 async fn a_replay_is_answered_whatever_has_become_of_the_host() {
     let (acceptor, store) = acceptor(1).await;
-    let once = Wishes { wait: false, key: Some("order-1".into()) };
+    let once = Wishes { key: Some("order-1".into()), ..Wishes::default() };
     let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
     let first = acceptor.take(&body, &Caller::default(), &once).await.unwrap().message;
     // As many messages as there may be.
@@ -306,4 +307,24 @@ async fn a_message_is_told_where_it_says_else_where_its_key_says() {
     let other = json!({"to": "+49", "text": "hello", "gateway": "clickatell", "callback_url": "https://app.example:8443/"});
     let refusal = acceptor.take(&other, &key, &Wishes::default()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Invalid(errors) if errors[0].pointer == "/callback_url"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_counted_though_its_sender_has_hung_up() {
+    let (acceptor, store) = acceptor(10).await;
+    let body = json!({"to": "+491701234567", "text": "hello", "gateway": "clickatell"});
+    let (caller, wishes) = (Caller::default(), Wishes::default());
+    let mut accept = Box::pin(acceptor.take(&body, &caller, &wishes));
+    // It is handed to the store, and its sender hangs up.
+    assert!((&mut accept).now_or_never().is_none());
+    drop(accept);
+    while store.unfinished() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
+    assert!(figures.contains("\ngatepost_messages_accepted_total 1\n"), "{figures}");
+    let refused = acceptor.take(&json!({}), &caller, &wishes).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
+    let figures = String::from_utf8(acceptor.figures().await.unwrap()).unwrap();
+    assert!(figures.contains("\ngatepost_send_refused_total{reason=\"invalid\"} 1\n"), "{figures}");
 }

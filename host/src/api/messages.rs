@@ -11,6 +11,7 @@ use crate::{
     accept::{Accepted, Wishes},
     message::{Attempt, Message, ReceiptStatus, State, as_json},
     store::Canceled,
+    telemetry::traces::Parent,
 };
 use axum::{
     Json,
@@ -34,8 +35,9 @@ pub(super) async fn send(
     identity.must_send()?;
     let wait = wait::wanted(request.uri(), request.headers())?;
     let key = idempotency_key(request.headers())?;
+    let parent = parent(&api, request.headers());
     let body = body::json(request, LARGEST).await?;
-    let wishes = Wishes { wait: wait.is_some(), key };
+    let wishes = Wishes { wait: wait.is_some(), key, parent };
     let accepted = api.shared.acceptor.accept(&now, &body, &identity.caller(), &wishes).await?;
     // Whoever waits needs the text no longer, and there may be thousands of them.
     drop(body);
@@ -63,9 +65,10 @@ pub(super) async fn send_batch(
     identity.must_send()?;
     wait::no_parameters(request.uri())?;
     let key = idempotency_key(request.headers())?;
+    let parent = parent(&api, request.headers());
     let body = body::json(request, LARGEST_BATCH).await?;
     identity.count_batch(body.get("messages").and_then(Value::as_array).map_or(0, Vec::len))?;
-    let wishes = Wishes { wait: false, key };
+    let wishes = Wishes { wait: false, key, parent };
     let messages = api.shared.acceptor.accept_batch(&now, &body, &identity.caller(), &wishes).await?;
     let messages = messages.iter().map(as_json).collect::<Vec<_>>();
     Ok((StatusCode::ACCEPTED, Json(json!({ "messages": messages }))).into_response())
@@ -168,6 +171,11 @@ async fn visible(
 
 fn no_such_message() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-message", "There is no such message")
+}
+
+/// The caller's span, where anything is traced.
+fn parent(api: &Api, headers: &HeaderMap) -> Option<Parent> {
+    if api.shared.acceptor.metrics().traces.is_on() { Parent::of(headers) } else { None }
 }
 
 /// The header `Idempotency-Key`: 1 to 255 visible ASCII characters.

@@ -10,7 +10,7 @@ use axum::{
 
 /// `GET /metrics`: figures for Prometheus.
 pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
-    let text = api.shared.acceptor.metrics().await?.map_err(|error| {
+    let text = api.shared.acceptor.figures().await.map_err(|error| {
         tracing::error!(%error, "the metrics can't be written down");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no-metrics", "The metrics can't be written down")
     })?;

@@ -24,7 +24,10 @@ mod serve;
 mod tls;
 mod wait;
 
-use crate::accept::{Acceptor, Snapshot};
+use crate::{
+    accept::{Acceptor, Snapshot},
+    telemetry::metrics::Held,
+};
 use access::Rates;
 use axum::{
     Router,
@@ -40,7 +43,12 @@ use health::Readiness;
 use places::Places;
 pub use problem::Problem;
 pub use serve::{Door, serve};
-use std::{convert::Infallible, ops::Deref, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 pub use tls::Tls;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -152,8 +160,21 @@ impl FromRequestParts<Api> for Now {
     }
 }
 
+/// Counts every request, and what it came to.
+async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let requests = &api.shared.acceptor.metrics().requests;
+    let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+    let under_way = Held::new(&requests.under_way);
+    let response = answer(&api, request, next).await;
+    drop(under_way);
+    let route = route.as_ref().map(MatchedPath::as_str);
+    requests.answered(method.as_str(), route, response.status().as_str(), began.elapsed());
+    response
+}
+
 /// What holds for every request.
-async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
     let Some(place) = api.shared.requests.try_take().map(Arc::new) else {
         return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
     };
@@ -161,7 +182,7 @@ async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Resp
     let method = request.method().clone();
     // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let now = Now::of(&api);
+    let now = Now::of(api);
     let good = access::check_host(&now.config.api_keys, &request).and_then(|()| check_length(&request));
     let mut response = match good {
         Ok(()) => {

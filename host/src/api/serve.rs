@@ -5,6 +5,7 @@ use super::{
     places::{Place, Places},
     tls::{self, Tls},
 };
+use crate::telemetry::metrics::Held;
 use axum::{
     Router,
     http::{Request, Response},
@@ -15,6 +16,7 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
+use prometheus::IntGauge;
 use rustix::{io::Errno, net::sockopt::set_tcp_user_timeout};
 use std::{
     convert::Infallible,
@@ -63,12 +65,14 @@ pub struct Door {
     /// Connections at once. When there are as many, a new one takes the place of the one that has been idle longest; while none is, it
     /// waits.
     pub connections: usize,
+    /// How many there are.
+    pub open: IntGauge,
 }
 
 /// Serves until `stop` is cancelled; then no connection is accepted any more, and those that are open end after the answer to their
 /// present request, at the latest 3 s after `ended` was cancelled.
 pub async fn serve(door: Door, router: Router, stop: CancellationToken, ended: CancellationToken) {
-    let Door { listener, tls, connections } = door;
+    let Door { listener, tls, connections, open: figure } = door;
     let places = Places::new(connections, Duration::ZERO);
     let host = Arc::new(Host { builder: builder(), router, tls, stop });
     let mut open = JoinSet::new();
@@ -95,7 +99,11 @@ pub async fn serve(door: Door, router: Router, stop: CancellationToken, ended: C
             () = host.stop.cancelled() => break,
             place = places.take() => place,
         };
-        open.spawn(Arc::clone(&host).serve(stream, place));
+        let (host, held) = (Arc::clone(&host), Held::new(&figure));
+        open.spawn(async move {
+            host.serve(stream, place).await;
+            drop(held);
+        });
     }
     drop(listener);
     let overdue = async {

@@ -11,7 +11,7 @@ use super::{
     reader::{Environment, Reader},
     routes, server,
     smtp_servers::{self, SmtpServers},
-    store, webhooks,
+    store, telemetry, webhooks,
 };
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "server",
     "store",
     "plugins",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 10] = [
     "routes",
     "webhooks",
     "inbound",
+    "telemetry",
     "api_keys",
 ];
 
@@ -62,6 +63,7 @@ pub(super) fn assemble(
         routes: Vec::new(),
         webhooks: Webhooks::default(),
         inbound: None,
+        telemetry: telemetry::telemetry(None, top(), &mut reader),
         api_keys: Vec::new(),
         warnings: Vec::new(),
     };
@@ -147,6 +149,8 @@ fn main_tables(
     config.server = server::server(server_table.as_ref(), top.location.clone(), reader);
     let store_table = table("store", reader);
     config.store = store::store(store_table.as_ref(), directory, top.location.clone(), reader);
+    let telemetry_table = table("telemetry", reader);
+    config.telemetry = telemetry::telemetry(telemetry_table.as_ref(), top.location.clone(), reader);
     let (plugins, mut doubts) = plugins::plugins(top.get("plugins").as_ref(), directory, reader);
     config.plugins = plugins;
     if top.misspells("plugins", &KNOWN) {

@@ -21,6 +21,7 @@ mod secrets;
 mod server;
 mod smtp_servers;
 mod store;
+mod telemetry;
 mod tls;
 mod url;
 mod webhooks;
@@ -61,6 +62,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[inbound]`: where inbound messages go; its origin needs no leave of `webhooks`.
     pub inbound: Option<Endpoint>,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[[api_keys]]`
     pub api_keys: Vec<ApiKey>,
     /// Not wrong, but worth a line in the log.
@@ -87,6 +90,15 @@ pub struct StoreSettings {
     pub max_queued: u64,
     /// How long finished messages are kept.
     pub retain: Duration,
+    /// Where its keys stand.
+    places: SectionPlaces,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// The collector that traces go to, over OTLP; without it nothing is traced.
+    pub otlp: Option<Endpoint>,
     /// Where its keys stand.
     places: SectionPlaces,
 }

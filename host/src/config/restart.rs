@@ -17,6 +17,9 @@ impl Config {
             differs(&store.places, "path", was.path.display().to_string(), store.path.display().to_string()),
             differs(&store.places, "max_queued", was.max_queued, store.max_queued),
             differs(&store.places, "retain", kept_before, kept),
+            // Its address is not shown: a key may stand in it.
+            (self.telemetry.otlp != running.telemetry.otlp)
+                .then(|| needed(&self.telemetry.places, "otlp", "a change needs a restart".into())),
         ];
         let table = |key: &str| key.split_once('.').map(|(table, _)| table.to_owned());
         let is_known = |difference: &ConfigProblem| {
@@ -39,11 +42,10 @@ fn differs<T: PartialEq + Display>(
     was: T,
     is: T,
 ) -> Option<ConfigProblem> {
+    (was != is).then(|| needed(places, key, format!("a change from {was} to {is} needs a restart")))
+}
+
+fn needed(places: &SectionPlaces, key: &str, what: String) -> ConfigProblem {
     let (key, location) = places.locate(key);
-    (was != is).then(|| ConfigProblem {
-        location,
-        key,
-        what: format!("a change from {was} to {is} needs a restart"),
-        mend: "restart the host, or put the old value back".into(),
-    })
+    ConfigProblem { location, key, what, mend: "restart the host, or put the old value back".into() }
 }

@@ -266,3 +266,18 @@ fn without_webhooks_nothing_is_allowed_and_no_secret_is_needed() {
     let config = load_in(folder.path(), "[webhooks]\nallow = []\n[inbound]\n").unwrap();
     assert!(config.webhooks.allow.is_empty() && config.webhooks.secret.is_none() && config.inbound.is_none());
 }
+
+#[test]
+fn another_collector_needs_a_restart_and_neither_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |otlp: &str| load_in(folder.path(), &format!("[telemetry]\notlp = \"{otlp}\"\n")).unwrap();
+    let (running, same) = (load("https://traces.example/key-1"), load("https://traces.example/key-1"));
+    let (other, without) = (load("https://traces.example/key-2"), load_in(folder.path(), "").unwrap());
+    assert!(same.needs_restart(&running, &[]).is_empty());
+    for (next, line) in [(other, 2), (without, 1)] {
+        let found = ConfigProblems::new(next.needs_restart(&running, &[])).to_string();
+        let prefix = format!("{}/gatepost.toml:{line}: telemetry.otlp: ", folder.path().display());
+        let words = "a change needs a restart; restart the host, or put the old value back";
+        assert_eq!(found, prefix + words);
+    }
+}

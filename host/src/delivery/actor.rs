@@ -12,6 +12,7 @@ use crate::{
     gateway::{Availability, Bucket, Gateway},
     message::{MessageId, Timestamp},
     store::{Place, Ready},
+    telemetry::metrics::GatewayMetrics,
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -131,9 +132,15 @@ impl Actor {
             Some(bucket) => bucket.at(rate),
             None => Bucket::new(rate, Instant::now()),
         });
-        if let Some(before) = std::mem::replace(&mut self.tenure, now.map(Tenure::begin)) {
+        let tenure = now.map(|gateway| Tenure::begin(gateway, self.shared.metrics.gateway(&self.name)));
+        if let Some(before) = std::mem::replace(&mut self.tenure, tenure) {
             self.ending.spawn(before.end());
         }
+    }
+
+    fn figures(&self) -> Arc<GatewayMetrics> {
+        let kept = self.tenure.as_ref().map(|tenure| Arc::clone(&tenure.figures));
+        kept.unwrap_or_else(|| self.shared.metrics.gateway(&self.name))
     }
 
     fn tenure_ended(&self, ended: Result<(), tokio::task::JoinError>) {
@@ -260,7 +267,8 @@ impl Actor {
                     bucket.take(1);
                 }
                 let held = self.tenure.as_ref().map(Tenure::hold);
-                let delivered = submit::deliver(gateway, ready, permit, sending, shared);
+                let figures = self.figures();
+                let delivered = submit::deliver(gateway, ready, permit, sending, figures, shared);
                 self.spawn(id, size, async move {
                     let _held = held;
                     delivered.await

@@ -17,6 +17,7 @@ mod roster;
 mod submit;
 mod sweep;
 mod tenure;
+mod trace;
 pub mod webhooks;
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     message::{Clock, MessageId, Outcome, State, Timestamp},
     plugin::ReceiptRequest,
     store::{Canceled, Place, Store, StoreError},
-    telemetry::metrics::{GatewayFigures, Metrics},
+    telemetry::metrics::{GatewayFigures, Metrics, Running},
 };
 use actor::Actor;
 use decide::{View, World};
@@ -248,16 +249,21 @@ impl Delivery {
         Ok(gateways)
     }
 
-    /// What the gateways look like now, those that only have a queue left among them.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub async fn figures(&self) -> Result<Vec<GatewayFigures>, StoreError> {
+    /// What the gateways look like now, those that only have a queue left among them. How old their oldest message is the store has to
+    /// say `within` this time.
+    pub async fn figures(&self, within: Duration) -> Vec<GatewayFigures> {
         let now = self.shared.clock.now();
-        let oldest = self.shared.store.oldest().await?.into_iter().collect::<BTreeMap<_, _>>();
+        let oldest = tokio::time::timeout(within, self.shared.store.oldest()).await.ok().and_then(Result::ok);
+        let oldest = oldest.map(|oldest| oldest.into_iter().collect::<BTreeMap<_, _>>());
+        let running = |gateway: &Gateway| Running {
+            breaker: gateway.status.breaker(),
+            state: gateway.status.describe().0.as_str(),
+            max_in_flight: gateway.limits.max_in_flight,
+            valid_for: gateway.limits.valid_for,
+        };
         let roster = self.shared.roster();
         let defined = roster.gateways.iter();
-        let defined = defined.map(|gateway| (gateway.name.to_string(), Some(gateway.status.breaker()), 0));
+        let defined = defined.map(|gateway| (gateway.name.to_string(), Some(running(gateway)), 0));
         let mut figures = defined.collect::<Vec<_>>();
         for (name, depth) in self.shared.store.depths() {
             match figures.iter_mut().find(|(known, ..)| *known == name) {
@@ -265,13 +271,16 @@ impl Delivery {
                 None => figures.push((name, None, depth)),
             }
         }
-        let figures = figures.into_iter().map(|(name, breaker, depth)| {
-            let oldest = oldest.get(&name).map(|oldest| now.since(*oldest));
+        let figures = figures.into_iter().map(|(name, running, depth)| {
+            let since = |oldest: &BTreeMap<_, _>| {
+                oldest.get(&name).map_or(Duration::ZERO, |oldest| now.since(*oldest))
+            };
+            let oldest = oldest.as_ref().map(since);
             let in_flight =
                 roster.seats.get(name.as_str()).map(|seat| seat.in_flight.load(Ordering::Relaxed));
-            GatewayFigures { name, breaker, depth, oldest, in_flight: in_flight.unwrap_or_default() }
+            GatewayFigures { name, running, depth, oldest, in_flight: in_flight.unwrap_or_default() }
         });
-        Ok(figures.collect())
+        figures.collect()
     }
 
     /// Of one gateway: the messages that wait for it, and the submits whose outcome is not yet on disk.
@@ -335,8 +344,7 @@ impl Delivery {
                 (_, None) => shared.hub.forget(id),
             }
             if let (Ok(Canceled::Done), Some(message)) = (&result, message) {
-                tracing::info!(%id, gateway = message.gateway, state = message.state.as_str(), attempts = message.attempts.len(), "message finished");
-                shared.metrics.finished(&message.gateway, message.state.as_str(), None);
+                submit::canceled(&message, &shared);
                 shared.hub.finished(&message);
             }
             result

@@ -1,11 +1,14 @@
 //! What services say later of what they took: stored, matched, told.
 
-use super::webhooks::{Inbound, Webhooks};
+use super::{
+    trace,
+    webhooks::{Inbound, Webhooks},
+};
 use crate::{
     message::{Clock, MessageId, Receipt, State},
     plugin::{NotStored, ServiceEvent, Sink},
     store::{Matched, Received, Store, StoreError},
-    telemetry::metrics::Metrics,
+    telemetry::metrics::{GatewayMetrics, Metrics},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{fmt, sync::Arc};
@@ -45,7 +48,7 @@ impl Inbox {
     }
 
     pub(super) async fn put(&self, gateway: &str, events: Vec<ServiceEvent>) -> Result<(), StoreError> {
-        let at = self.clock.now();
+        let (at, figures) = (self.clock.now(), self.metrics.gateway(gateway));
         let (mut receipts, mut inbound) = (Vec::with_capacity(events.len()), Vec::new());
         for event in events {
             let gateway = gateway.to_owned();
@@ -62,7 +65,7 @@ impl Inbox {
         for receipts in receipts.chunks(PIECE) {
             let received = self.store.receive(receipts.to_vec()).await?;
             for (receipt, received) in receipts.iter().zip(received) {
-                self.tell(receipt, &received);
+                self.tell(&figures, receipt, &received);
             }
         }
         for inbound in inbound {
@@ -71,15 +74,15 @@ impl Inbox {
         Ok(())
     }
 
-    fn tell(&self, receipt: &Receipt, received: &Received) {
-        let Receipt { gateway, provider_id, status, code, .. } = receipt;
-        let is_matched = matches!(received, Received::Matched(_));
-        self.metrics.receipt(gateway, status.as_str(), if is_matched { "matched" } else { "unmatched" });
+    fn tell(&self, figures: &GatewayMetrics, receipt: &Receipt, received: &Received) {
+        let Receipt { gateway, provider_id, status, code, at, .. } = receipt;
+        figures.receipt(status.as_str(), matches!(received, Received::Matched(_)));
         match received {
             Received::Matched(Matched { id, moved, callback_url }) => {
                 tracing::debug!(%id, gateway, provider_id, status = status.as_str(), code, "receipt");
+                self.metrics.traces.record(|| trace::receipt(*id, gateway, *at, status.as_str(), *moved));
                 if let Some(state) = *moved {
-                    moved_on(&self.metrics, *id, gateway, state, code.as_deref());
+                    moved_on(figures, *id, gateway, state, code.as_deref());
                     self.webhooks.wake(callback_url.as_deref());
                 }
             }
@@ -97,8 +100,14 @@ impl Inbox {
 }
 
 /// A receipt took a message from `sent` to its last state.
-pub(super) fn moved_on(metrics: &Metrics, id: MessageId, gateway: &str, state: State, code: Option<&str>) {
-    metrics.finished(gateway, state.as_str(), None);
+pub(super) fn moved_on(
+    figures: &GatewayMetrics,
+    id: MessageId,
+    gateway: &str,
+    state: State,
+    code: Option<&str>,
+) {
+    figures.finished(state.as_str(), None);
     tracing::info!(%id, gateway, state = state.as_str(), code, "receipt of a message");
 }
 

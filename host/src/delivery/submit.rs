@@ -1,12 +1,13 @@
 //! One message through one gateway: submission, outcome, record.
 
-use super::{Shared, decide, hub::Sending, receipts::moved_on, record};
+use super::{Shared, decide, hub::Sending, receipts::moved_on, record, trace};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
-    message::{Attempt, Content, MessageId, Outcome, OutcomeKind, State, Timestamp},
+    message::{Attempt, Content, Message, MessageId, Outcome, OutcomeKind, State, Timestamp},
     plugin::Submission,
     store::{Next, Place, Ready, Recorded, Step},
+    telemetry::metrics::GatewayMetrics,
 };
 use futures_util::FutureExt as _;
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -25,6 +26,7 @@ pub(super) async fn deliver(
     mut ready: Ready,
     permit: Permit,
     sending: Sending,
+    figures: Arc<GatewayMetrics>,
     shared: Arc<Shared>,
 ) -> Ended {
     let id = ready.place.id;
@@ -54,7 +56,7 @@ pub(super) async fn deliver(
         );
     }
     let ended_at = shared.clock.now();
-    shared.metrics.attempt(&gateway.name, outcome.kind.as_str(), ended_at.since(started_at));
+    figures.attempt(outcome.kind.as_str(), ended_at.since(started_at));
     let next = shared.decide(|world| decide::after(&ready, &outcome, &gateway.limits, world));
     let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
     let from = (ready.gateway.clone(), ready.place);
@@ -63,7 +65,7 @@ pub(super) async fn deliver(
     let recorded = record::step(&shared, &step).await;
     drop(sending);
     if let Ok(recorded) = recorded {
-        report(&ready, &step, recorded, &shared);
+        report_to(&figures, &ready, &step, recorded, &shared);
     }
     let waits_here = match &step.next {
         Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
@@ -109,18 +111,28 @@ async fn settle(ready: Ready, step: Step, shared: Arc<Shared>) -> Ended {
     Ended { id: ready.place.id, waits_here: None }
 }
 
-/// One line for each message that is over, and for each that goes on; and it is counted. Of a step that was not taken there is nothing to
-/// say.
+/// One line for each message that is over, and for each that goes on; and it is counted and traced. Of a step that was not taken there is
+/// nothing to say.
 pub(super) fn report(ready: &Ready, step: &Step, recorded: Recorded, shared: &Shared) {
+    report_to(&shared.metrics.gateway(&ready.gateway), ready, step, recorded, shared);
+}
+
+/// The same for those who have the gateway's figures at hand.
+fn report_to(figures: &GatewayMetrics, ready: &Ready, step: &Step, recorded: Recorded, shared: &Shared) {
     if !recorded.taken {
         return;
     }
-    if let Next::Finished { state, .. } = step.next {
-        let taken = (state == State::Sent).then(|| step.at.since(ready.validity.from));
-        shared.metrics.finished(&ready.gateway, state.as_str(), taken);
-    }
     let outcome = step.attempt.as_ref().map(|attempt| &attempt.outcome);
     let attempts = ready.attempts + u32::from(step.attempt.is_some());
+    let traces = &shared.metrics.traces;
+    if let Some(attempt) = &step.attempt {
+        traces.record(|| trace::attempt(step.id, attempts, attempt));
+    }
+    if let Next::Finished { state, .. } = step.next {
+        let taken = (state == State::Sent).then(|| step.at.since(ready.validity.from));
+        figures.finished(state.as_str(), taken);
+        traces.record(|| trace::ended(ready, step, state, attempts));
+    }
     let kind = outcome.map(|outcome| outcome.kind.as_str());
     let code = outcome.and_then(|outcome| outcome.code.as_deref());
     let detail = outcome
@@ -131,7 +143,8 @@ pub(super) fn report(ready: &Ready, step: &Step, recorded: Recorded, shared: &Sh
             id = %step.id,
             gateway = ready.gateway,
             state = state.as_str(),
-            outcome = kind,
+            // One that was not submitted last ends with its time.
+            outcome = kind.unwrap_or(state.as_str()),
             code,
             detail,
             to = %ready.to,
@@ -152,11 +165,29 @@ pub(super) fn report(ready: &Ready, step: &Step, recorded: Recorded, shared: &Sh
         ),
     }
     if recorded.receipts > 0 {
-        shared.metrics.matched_later(&ready.gateway, recorded.receipts);
+        figures.matched_later(recorded.receipts);
     }
     if let Some(state) = recorded.moved {
-        moved_on(&shared.metrics, step.id, &ready.gateway, state, None);
+        moved_on(figures, step.id, &ready.gateway, state, None);
+        traces.record(|| trace::receipt(step.id, &ready.gateway, step.at, state.as_str(), Some(state)));
     }
+}
+
+/// The same for a message that was canceled.
+pub(super) fn canceled(message: &Message, shared: &Shared) {
+    let Message { id, gateway, state, to, created_at, updated_at, .. } = message;
+    shared.metrics.gateway(gateway).finished(state.as_str(), None);
+    shared.metrics.traces.record(|| trace::canceled(message));
+    tracing::info!(
+        %id,
+        gateway,
+        state = state.as_str(),
+        outcome = state.as_str(),
+        %to,
+        attempts = message.attempts.len(),
+        ms = u64::try_from(updated_at.since(*created_at).as_millis()).unwrap_or(u64::MAX),
+        "message finished"
+    );
 }
 
 async fn submit(gateway: &Gateway, ready: &Ready, content: Content) -> Outcome {

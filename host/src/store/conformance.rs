@@ -438,14 +438,17 @@ async fn the_same_request_many_times_at_once_is_carried_out_once<S: Store>(store
 async fn the_oldest_of_each_queue_is_known(store: &dyn Store) {
     let at = |gateway: &str, seconds| {
         let created_at = NOON.plus(Duration::from_secs(seconds));
-        NewMessage { created_at, due_at: created_at, ..new_message(gateway, "x") }
+        let validity = Validity { from: created_at, own: None };
+        NewMessage { created_at, due_at: created_at, validity, ..new_message(gateway, "x") }
     };
     let low = NewMessage { priority: Priority::Low, ..at("one", 1) };
-    store.insert(vec![at("one", 5), low, at("two", 3)], None).await.unwrap();
+    // One that is to be sent later does not wait yet, however long ago it came.
+    let later = NewMessage { created_at: NOON, ..at("three", 7) };
+    store.insert(vec![at("one", 5), low, at("two", 3), later], None).await.unwrap();
     let mut oldest = store.oldest().await.unwrap();
     oldest.sort();
     let seconds = oldest.iter().map(|(gateway, at)| (gateway.as_str(), at.since(NOON).as_secs()));
-    assert_eq!(seconds.collect::<Vec<_>>(), [("one", 1), ("two", 3)]);
+    assert_eq!(seconds.collect::<Vec<_>>(), [("one", 1), ("three", 7), ("two", 3)]);
 }
 
 async fn a_closed_store_says_so(store: &dyn Store) {

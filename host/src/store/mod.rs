@@ -177,6 +177,15 @@ pub enum Canceled {
     Unknown,
 }
 
+/// What the store takes on its disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What it takes.
+    pub used: u64,
+    /// What is free beside it.
+    pub free: u64,
+}
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -195,6 +204,19 @@ pub enum StoreError {
     /// The store was closed: the host stops.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// The word used in metrics; `None` for what is no trouble of the store's.
+    pub fn as_str(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy => Some("busy"),
+            Self::Full => Some("full"),
+            Self::Unwritable(_) => Some("unwritable"),
+            Self::Damaged(_) => Some("damaged"),
+            Self::Closed => None,
+        }
+    }
 }
 
 /// Keeps messages. What a future of this trait has acknowledged survives `kill -9` and power loss.
@@ -278,7 +300,8 @@ pub trait Store: History + Receipts + Webhooks + fmt::Debug + Send + Sync + 'sta
     /// Any [`StoreError`] of reading.
     fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Overdue, StoreError>>;
 
-    /// When the oldest message of each queue was accepted, about: that of the first at each priority.
+    /// Since when the oldest message of each queue waits, which is its `send_at` or its acceptance; about: that of the first at each
+    /// priority.
     ///
     /// # Errors
     /// Any [`StoreError`] of reading.
@@ -301,6 +324,12 @@ pub trait Store: History + Receipts + Webhooks + fmt::Debug + Send + Sync + 'sta
     /// # Errors
     /// Why not.
     fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What it takes on its disk; `None` where it is on none.
+    ///
+    /// # Errors
+    /// The disk can't be asked.
+    fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>>;
 
     /// Finishes what waits for the disk and closes. Every call after it is [`StoreError::Closed`].
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -1,52 +1,251 @@
-//! Figures for Prometheus: what happened is counted where it happens, what is now is looked up when somebody asks.
+//! Figures for Prometheus: what happened is counted where it happens, what is now is looked up when somebody asks. `docs/metrics.md`
+//! lists all of them; a test holds the two together.
 
+mod families;
+mod gateway;
+mod requests;
+
+use super::{log_lines, traces::Traces};
+use families::{ByWord, Families};
+use gatepost_provider_api::abi::{API_MAJOR, API_MINOR};
+pub use gateway::{GatewayFigures, GatewayMetrics, OriginMetrics, Running};
+use gateway::{Gateways, WEBHOOKS};
 use prometheus::{
-    Encoder as _, Error, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-    core::{Collector, MetricVec, MetricVecBuilder},
-    process_collector::ProcessCollector,
+    Encoder as _, Error, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder, process_collector::ProcessCollector,
 };
+pub use requests::{Held, Requests};
 use std::{
-    collections::{BTreeSet, HashMap},
     fmt,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 /// The form in which they are told.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// From a fast local service to one that answers just before its time limit, in seconds.
-const SUBMIT: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-
-/// From acceptance to the end: retries and waits come in, in seconds.
-const DELIVERY: [f64; 12] = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 600.0, 3600.0];
-
 /// A commit is an fsync, in seconds, and takes a group with it, in messages.
-const COMMIT: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+const COMMIT: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 const GROUP: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
-/// The states that a breaker may be in.
-const BREAKER: [&str; 3] = ["closed", "open", "half-open"];
+/// Why a request to send was refused.
+const REFUSALS: [&str; 6] = ["invalid", "forbidden", "overloaded", "key_reused", "store", "stopping"];
+/// Why the store did not do what it was asked.
+const STORE_ERRORS: [&str; 4] = ["busy", "full", "unwritable", "damaged"];
 
 /// All figures of one host.
 pub struct Metrics {
+    /// Where what happens is traced.
+    pub traces: Traces,
+    /// Those of the API.
+    pub requests: Requests,
     registry: Registry,
+    /// Two who ask at once would take each other's figures away.
+    rendering: Mutex<()>,
+    gateways: Gateways,
     accepted: IntCounter,
-    finished: IntCounterVec,
-    attempts: IntCounterVec,
-    receipts: IntCounterVec,
-    receipts_matched_later: IntCounterVec,
-    submit_seconds: HistogramVec,
-    delivery_seconds: HistogramVec,
+    refused: ByWord<6>,
+    replayed: IntCounter,
+    queue_limit: IntGauge,
     commit_seconds: Histogram,
     commit_messages: Histogram,
-    in_flight: IntGaugeVec,
-    queue_depth: IntGaugeVec,
-    queue_oldest_seconds: GaugeVec,
-    breaker_state: IntGaugeVec,
+    store_errors: ByWord<4>,
+    store_writable: IntGauge,
+    store_bytes: GaugeVec,
+    store_free_bytes: GaugeVec,
     webhooks: IntCounterVec,
     webhooks_waiting: IntGaugeVec,
-    inbound: IntCounterVec,
+    log_lines: IntCounterVec,
+    spans: IntCounterVec,
+}
+
+/// What a host looks like at the moment of a question.
+#[derive(Debug, Default)]
+pub struct Moment {
+    /// Its gateways, those that only have a queue left among them.
+    pub gateways: Vec<GatewayFigures>,
+    /// How many webhooks wait for each origin.
+    pub webhooks_waiting: Vec<(String, u64)>,
+    /// Bytes that the store takes, and that are free beside it; `None`: it is on no disk, or can't tell.
+    pub store_bytes: Option<(u64, u64)>,
+}
+
+impl Metrics {
+    /// All of them at zero; nothing is traced.
+    ///
+    /// # Errors
+    /// Two have the same name: a mistake in this file, which its test finds.
+    pub fn new() -> Result<Self, Error> {
+        let registry = Registry::new();
+        let families = Families(&registry);
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let build = families.gauges(
+            "gatepost_build_info",
+            "1; the version of this host and of the provider API that it speaks.",
+            &["version", "provider_api"],
+        )?;
+        let provider_api = format!("{API_MAJOR}.{API_MINOR}");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), &provider_api]).set(1);
+        let refused = families.counters(
+            "gatepost_send_refused_total",
+            "Requests to send, batches too, that were refused after their key was found good, by why.",
+            &["reason"],
+        )?;
+        let store_errors = families.counters(
+            "gatepost_store_errors_total",
+            "What the store was asked and did not do, by why.",
+            &["error"],
+        )?;
+        let metrics = Self {
+            traces: Traces::default(),
+            requests: Requests::new(&families)?,
+            rendering: Mutex::default(),
+            gateways: Gateways::new(&families)?,
+            accepted: families.counter(
+                "gatepost_messages_accepted_total",
+                "Messages that were accepted and are on disk.",
+            )?,
+            refused: ByWord::new(REFUSALS, |reason| refused.with_label_values(&[reason])),
+            replayed: families.counter(
+                "gatepost_idempotent_replays_total",
+                "Requests to send that were answered with what the same Idempotency-Key had brought before.",
+            )?,
+            queue_limit: families.gauge(
+                "gatepost_queue_limit",
+                "How many messages may be unfinished, over all queues: max_queued.",
+            )?,
+            commit_seconds: families.histogram(
+                "gatepost_store_commit_seconds",
+                "How long a transaction took, fsync included.",
+                &COMMIT,
+            )?,
+            commit_messages: families.histogram(
+                "gatepost_store_commit_messages",
+                "Messages that one transaction stored or changed.",
+                &GROUP,
+            )?,
+            store_errors: ByWord::new(STORE_ERRORS, |error| store_errors.with_label_values(&[error])),
+            store_writable: families.gauge(
+                "gatepost_store_writable",
+                "1, or 0 if the last transaction could not be written.",
+            )?,
+            store_bytes: families.measures("gatepost_store_bytes", "Bytes that the store takes on disk.", &[])?,
+            store_free_bytes: families.measures(
+                "gatepost_store_free_bytes",
+                "Bytes that are free on the disk under the store.",
+                &[],
+            )?,
+            webhooks: families.counters(
+                "gatepost_webhooks_total",
+                "Tries to tell a receiver, by what they came to.",
+                &["origin", "outcome"],
+            )?,
+            webhooks_waiting: families.gauges(
+                "gatepost_webhooks_waiting",
+                "Webhooks that their receiver has not taken yet.",
+                &["origin"],
+            )?,
+            log_lines: families.counters(
+                "gatepost_log_lines_total",
+                "Lines that this process has logged, by level.",
+                &["level"],
+            )?,
+            spans: families.counters(
+                "gatepost_spans_total",
+                "Spans of traces: exported, dropped since too many waited, or failed since no collector took them.",
+                &["result"],
+            )?,
+            registry,
+        };
+        metrics.store_writable.set(1);
+        Ok(metrics)
+    }
+
+    /// The same, with what happens traced.
+    #[must_use]
+    pub fn tracing(self, traces: Traces) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// The figures of a gateway, to be kept by whoever counts much.
+    pub fn gateway(&self, name: &str) -> Arc<GatewayMetrics> {
+        self.gateways.of(name)
+    }
+
+    /// The figures of a receiver of webhooks, to be kept.
+    pub fn origin(&self, origin: &str) -> OriginMetrics {
+        OriginMetrics(ByWord::new(WEBHOOKS, |outcome| self.webhooks.with_label_values(&[origin, outcome])))
+    }
+
+    /// So many messages are on disk.
+    pub fn accepted(&self, messages: u64) {
+        self.accepted.inc_by(messages);
+    }
+
+    /// A request to send was refused.
+    pub fn refused(&self, reason: &str) {
+        self.refused.count(reason, 1);
+    }
+
+    /// A request to send was answered with what it had brought before.
+    pub fn replayed(&self) {
+        self.replayed.inc();
+    }
+
+    /// How many messages may be unfinished.
+    pub fn queue_limit(&self, messages: u64) {
+        self.queue_limit.set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
+
+    /// A transaction of the store is on disk.
+    pub fn commit(&self, messages: usize, took: Duration) {
+        self.commit_seconds.observe(took.as_secs_f64());
+        self.commit_messages.observe(messages as f64);
+        self.store_writable.set(1);
+    }
+
+    /// A transaction could not be written.
+    pub fn unwritable(&self) {
+        self.store_writable.set(0);
+    }
+
+    /// The store did not do what it was asked: `busy`, `full`, `unwritable` or `damaged`.
+    pub fn store_error(&self, error: &str) {
+        self.store_errors.count(error, 1);
+    }
+
+    /// All of them, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// They can't be written down.
+    pub fn render(&self, moment: &Moment) -> Result<Vec<u8>, Error> {
+        let _one_at_a_time = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gateways.update(&moment.gateways);
+        self.webhooks_waiting.reset();
+        for (origin, count) in &moment.webhooks_waiting {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.webhooks_waiting.with_label_values(&[origin.as_str()]).set(count);
+        }
+        self.store_bytes.reset();
+        self.store_free_bytes.reset();
+        if let Some((used, free)) = moment.store_bytes {
+            self.store_bytes.with_label_values::<&str>(&[]).set(used as f64);
+            self.store_free_bytes.with_label_values::<&str>(&[]).set(free as f64);
+        }
+        counted_elsewhere(&self.log_lines, log_lines::counts());
+        counted_elsewhere(&self.spans, self.traces.counts());
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// Takes over what is counted where no registry is.
+fn counted_elsewhere<const N: usize>(family: &IntCounterVec, counts: [(&str, u64); N]) {
+    family.reset();
+    for (word, count) in counts {
+        family.with_label_values(&[word]).inc_by(count);
+    }
 }
 
 impl fmt::Debug for Metrics {
@@ -55,347 +254,5 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// What a gateway looks like at the moment of a question.
-#[derive(Clone, Debug, Default)]
-pub struct GatewayFigures {
-    /// Its name.
-    pub name: String,
-    /// Its breaker: `closed`, `open` or `half-open`; `None` for one that is not in the configuration.
-    pub breaker: Option<&'static str>,
-    /// Messages in its queue.
-    pub depth: u64,
-    /// How old the oldest of them is.
-    pub oldest: Option<Duration>,
-    /// Submissions whose outcome is not yet on disk.
-    pub in_flight: usize,
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: Result<C, Error>,
-) -> Result<C, Error> {
-    let collector = collector?;
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
-}
-
-impl Metrics {
-    /// All of them at zero.
-    ///
-    /// # Errors
-    /// Two have the same name: a mistake in this file, which its test finds.
-    pub fn new() -> Result<Self, Error> {
-        let registry = Registry::new();
-        let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            HistogramOpts::new(name, help).buckets(buckets.to_vec())
-        };
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self {
-            accepted: registered(
-                &registry,
-                IntCounter::new(
-                    "gatepost_messages_accepted_total",
-                    "Messages that were accepted and are on disk.",
-                ),
-            )?,
-            finished: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "gatepost_messages_finished_total",
-                        "Messages that came to their end, by the gateway that they went through last.",
-                    ),
-                    &["gateway", "state"],
-                ),
-            )?,
-            attempts: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("gatepost_attempts_total", "Submissions to a gateway, by what they came to."),
-                    &["gateway", "outcome"],
-                ),
-            )?,
-            receipts: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "gatepost_receipts_total",
-                        "Receipts, by what they say and whether there was a message for them when they came.",
-                    ),
-                    &["gateway", "status", "match"],
-                ),
-            )?,
-            receipts_matched_later: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "gatepost_receipts_matched_later_total",
-                        "Receipts that came before it was known to which message they belong, of those that were unmatched.",
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            submit_seconds: registered(
-                &registry,
-                HistogramVec::new(
-                    histogram(
-                        "gatepost_submit_seconds",
-                        "How long a provider took to take a message or not.",
-                        &SUBMIT,
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            delivery_seconds: registered(
-                &registry,
-                HistogramVec::new(
-                    histogram(
-                        "gatepost_delivery_seconds",
-                        "From acceptance, or the time that a message was to be sent at, until a provider took it.",
-                        &DELIVERY,
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            commit_seconds: registered(
-                &registry,
-                Histogram::with_opts(histogram(
-                    "gatepost_store_commit_seconds",
-                    "How long a transaction took, fsync included.",
-                    &COMMIT,
-                )),
-            )?,
-            commit_messages: registered(
-                &registry,
-                Histogram::with_opts(histogram(
-                    "gatepost_store_commit_messages",
-                    "Messages that one transaction stored or changed.",
-                    &GROUP,
-                )),
-            )?,
-            in_flight: registered(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("gatepost_in_flight", "Submissions whose outcome is not yet on disk."),
-                    &["gateway"],
-                ),
-            )?,
-            queue_depth: registered(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "gatepost_queue_depth",
-                        "Messages that are not finished, by the gateway that they wait for.",
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            queue_oldest_seconds: registered(
-                &registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "gatepost_queue_oldest_seconds",
-                        "How old the oldest message in the queue is; 0 where none waits.",
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            breaker_state: registered(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "gatepost_breaker_state",
-                        "1 for the state that the gateway's circuit breaker is in.",
-                    ),
-                    &["gateway", "state"],
-                ),
-            )?,
-            webhooks: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("gatepost_webhooks_total", "Tries to tell a receiver, by what they came to."),
-                    &["origin", "outcome"],
-                ),
-            )?,
-            webhooks_waiting: registered(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("gatepost_webhooks_waiting", "Webhooks that their receiver has not taken yet."),
-                    &["origin"],
-                ),
-            )?,
-            inbound: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "gatepost_inbound_total",
-                        "Inbound messages, by the gateway that they came through.",
-                    ),
-                    &["gateway"],
-                ),
-            )?,
-            registry,
-        })
-    }
-
-    /// Webhooks came to `delivered`, `failed` (they are tried again) or `given_up`.
-    pub fn webhooks(&self, origin: &str, outcome: &str, count: u64) {
-        self.webhooks.with_label_values(&[origin, outcome]).inc_by(count);
-    }
-
-    /// How many webhooks wait for each origin now.
-    pub fn webhooks_waiting(&self, waiting: &[(String, u64)]) {
-        self.webhooks_waiting.reset();
-        for (origin, count) in waiting {
-            let count = i64::try_from(*count).unwrap_or(i64::MAX);
-            self.webhooks_waiting.with_label_values(&[origin.as_str()]).set(count);
-        }
-    }
-
-    /// An inbound message came.
-    pub fn inbound(&self, gateway: &str) {
-        self.inbound.with_label_values(&[gateway]).inc();
-    }
-
-    /// So many messages are on disk.
-    pub fn accepted(&self, messages: u64) {
-        self.accepted.inc_by(messages);
-    }
-
-    /// A message came to its end; `since_due` for one that a provider took.
-    pub fn finished(&self, gateway: &str, state: &str, since_due: Option<Duration>) {
-        self.finished.with_label_values(&[gateway, state]).inc();
-        if let Some(since_due) = since_due {
-            self.delivery_seconds.with_label_values(&[gateway]).observe(since_due.as_secs_f64());
-        }
-    }
-
-    /// A submission came to its outcome.
-    pub fn attempt(&self, gateway: &str, outcome: &str, took: Duration) {
-        self.attempts.with_label_values(&[gateway, outcome]).inc();
-        self.submit_seconds.with_label_values(&[gateway]).observe(took.as_secs_f64());
-    }
-
-    /// A receipt is on disk.
-    pub fn receipt(&self, gateway: &str, status: &str, matching: &str) {
-        self.receipts.with_label_values(&[gateway, status, matching]).inc();
-    }
-
-    /// So many receipts that were unmatched turned out to belong to a message.
-    pub fn matched_later(&self, gateway: &str, receipts: u32) {
-        self.receipts_matched_later.with_label_values(&[gateway]).inc_by(receipts.into());
-    }
-
-    /// A transaction of the store is on disk.
-    pub fn commit(&self, messages: usize, took: Duration) {
-        self.commit_seconds.observe(took.as_secs_f64());
-        self.commit_messages.observe(messages as f64);
-    }
-
-    /// All of them, as Prometheus reads them.
-    ///
-    /// # Errors
-    /// They can't be written down.
-    pub fn render(&self, gateways: &[GatewayFigures]) -> Result<Vec<u8>, Error> {
-        // Of a gateway that is gone, with nothing in its queue, nothing must stay as it was.
-        self.queue_depth.reset();
-        self.queue_oldest_seconds.reset();
-        self.in_flight.reset();
-        self.breaker_state.reset();
-        let names = gateways.iter().map(|figures| figures.name.as_str()).collect::<BTreeSet<_>>();
-        for counted in
-            [&self.finished, &self.attempts, &self.receipts, &self.receipts_matched_later, &self.inbound]
-        {
-            forget_others(counted, &names);
-        }
-        forget_others(&self.submit_seconds, &names);
-        forget_others(&self.delivery_seconds, &names);
-        for figures in gateways {
-            let name = figures.name.as_str();
-            self.queue_depth.with_label_values(&[name]).set(i64::try_from(figures.depth).unwrap_or(i64::MAX));
-            let oldest = figures.oldest.unwrap_or_default().as_secs_f64();
-            self.queue_oldest_seconds.with_label_values(&[name]).set(oldest);
-            let in_flight = i64::try_from(figures.in_flight).unwrap_or(i64::MAX);
-            self.in_flight.with_label_values(&[name]).set(in_flight);
-            if let Some(breaker) = figures.breaker {
-                for state in BREAKER {
-                    self.breaker_state.with_label_values(&[name, state]).set(i64::from(state == breaker));
-                }
-            }
-        }
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
-    }
-}
-
-/// Leaves the figures of these gateways alone.
-fn forget_others<T: MetricVecBuilder>(figures: &MetricVec<T>, gateways: &BTreeSet<&str>) {
-    for family in figures.collect() {
-        for metric in family.get_metric() {
-            let labels = metric.get_label().iter().map(|label| (label.name(), label.value()));
-            let labels = labels.collect::<HashMap<_, _>>();
-            if labels.get("gateway").is_some_and(|name| !gateways.contains(name)) {
-                // What is gone already needs no removing.
-                figures.remove(&labels).unwrap_or_default();
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_figure_has_its_place_and_moves() {
-        let metrics = Metrics::new().unwrap();
-        metrics.accepted(1);
-        metrics.attempt("one", "unavailable", Duration::from_millis(30));
-        metrics.finished("one", "sent", Some(Duration::from_secs(2)));
-        metrics.finished("one", "expired", None);
-        metrics.receipt("one", "delivered", "unmatched");
-        metrics.commit(7, Duration::from_millis(3));
-        metrics.webhooks("https://app.example", "given_up", 4);
-        metrics.webhooks_waiting(&[("https://gone.example".into(), 1)]);
-        metrics.webhooks_waiting(&[("https://app.example".into(), 6)]);
-        metrics.inbound("one");
-        let gateway = |breaker| GatewayFigures {
-            name: "one".into(),
-            breaker: Some(breaker),
-            depth: 5,
-            oldest: Some(Duration::from_secs(9)),
-            in_flight: 3,
-        };
-        metrics.render(&[gateway("closed")]).unwrap();
-        let text = String::from_utf8(metrics.render(&[gateway("open")]).unwrap()).unwrap();
-        for line in [
-            "gatepost_messages_accepted_total 1",
-            "gatepost_attempts_total{gateway=\"one\",outcome=\"unavailable\"} 1",
-            "gatepost_messages_finished_total{gateway=\"one\",state=\"expired\"} 1",
-            "gatepost_messages_finished_total{gateway=\"one\",state=\"sent\"} 1",
-            "gatepost_receipts_total{gateway=\"one\",match=\"unmatched\",status=\"delivered\"} 1",
-            "gatepost_submit_seconds_bucket{gateway=\"one\",le=\"0.05\"} 1",
-            "gatepost_delivery_seconds_sum{gateway=\"one\"} 2",
-            "gatepost_delivery_seconds_count{gateway=\"one\"} 1",
-            "gatepost_store_commit_seconds_bucket{le=\"0.005\"} 1",
-            "gatepost_store_commit_messages_sum 7",
-            "gatepost_in_flight{gateway=\"one\"} 3",
-            "gatepost_queue_depth{gateway=\"one\"} 5",
-            "gatepost_queue_oldest_seconds{gateway=\"one\"} 9",
-            "gatepost_webhooks_total{origin=\"https://app.example\",outcome=\"given_up\"} 4",
-            "gatepost_webhooks_waiting{origin=\"https://app.example\"} 6",
-            "gatepost_inbound_total{gateway=\"one\"} 1",
-            "gatepost_breaker_state{gateway=\"one\",state=\"closed\"} 0",
-            "gatepost_breaker_state{gateway=\"one\",state=\"open\"} 1",
-            "gatepost_breaker_state{gateway=\"one\",state=\"half-open\"} 0",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
-        }
-        assert!(!text.contains("gone.example"), "{text}");
-        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
-        // Of a gateway that is gone nothing is told.
-        let text = String::from_utf8(metrics.render(&[]).unwrap()).unwrap();
-        assert!(!text.contains("gateway=") && text.contains("origin="), "{text}");
-    }
-}
+mod tests;

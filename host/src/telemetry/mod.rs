@@ -2,8 +2,11 @@
 
 pub mod redact;
 
+mod log_lines;
 pub mod metrics;
 mod one_line;
+mod panics;
+pub mod traces;
 
 use one_line::OneLine;
 use std::io::{self, IsTerminal as _};
@@ -59,7 +62,8 @@ where
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
     };
-    Ok(tracing_subscriber::registry().with(layer.with_filter(filter_fn(is_fit))).with(filter))
+    let layer = layer.and_then(log_lines::Count).with_filter(filter_fn(is_fit));
+    Ok(tracing_subscriber::registry().with(layer).with(filter))
 }
 
 /// Whether events of this origin and level may be shown at all: those of the libraries below say more than they should (h2 prints headers
@@ -71,13 +75,15 @@ fn is_fit(metadata: &Metadata<'_>) -> bool {
         || target.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
-/// Sends this process's log to stderr, from now on.
+/// Sends this process's log to stderr, from now on, and what panics into it.
 ///
 /// # Errors
 /// `level` is no list of `tracing` directives.
 pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLevel> {
     let subscriber = subscriber(level, format, io::stderr().is_terminal(), io::stderr)?;
-    // Somebody who embeds the host may have a subscriber already: that one counts then.
-    subscriber.try_init().unwrap_or_default();
+    // Somebody who embeds the host may have a subscriber already: that one counts then, and so does their hook.
+    if subscriber.try_init().is_ok() {
+        panics::log();
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Real peers: programs that nobody here wrote, each in a folder and on a port of its own, ended when they are dropped.
 
 pub mod certificates;
+pub mod collector;
 pub mod debian;
 pub mod disk;
 pub mod misbehaving;
@@ -9,6 +10,7 @@ pub mod node;
 pub mod postfix;
 pub mod privacyidea;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod proxy;
 pub mod service;

@@ -74,6 +74,10 @@ fn a_full_disk_stops_accepting_until_there_is_room_again() {
     assert!(refused["detail"].as_str().unwrap().contains("full"), "{refused}");
     assert!(ready["detail"].as_str().unwrap().contains("full"), "{ready}");
     assert!(host.log().contains("the disk under the store is full"), "the log says why");
+    // What is small may find room in between.
+    eventually("the figures say so", || (host.metric("gatepost_store_writable") == 0.0).then_some(()));
+    assert!(host.metric("gatepost_store_errors_total{error=\"full\"}") > 0.0);
+    assert!(host.metric("gatepost_send_refused_total{reason=\"store\"}") > 0.0);
     assert_eq!(host.get("/healthz").status, 200);
     let before = running.end();
     assert!(
@@ -86,6 +90,7 @@ fn a_full_disk_stops_accepting_until_there_is_room_again() {
     let running = load(&host, 2);
     disk.make_room();
     eventually("it is ready again", || (host.get("/readyz").status == 200).then_some(()));
+    eventually("the figures say so", || (host.metric("gatepost_store_writable") == 1.0).then_some(()));
     eventually("messages are delivered again", || {
         taken(&healthy).keys().any(|text| text.starts_with("2-")).then_some(())
     });

@@ -11,7 +11,7 @@ use crate::{
     plugin::Handle,
     store::{
         Canceled, Change, Dropped, Filter, Front, History, Inserted, NewInbound, Once, Overdue, Place, Ready,
-        Receipts, Received, Recorded, Settled, Step, Store, StoreError, Unmatched, Waiting,
+        Receipts, Received, Recorded, Settled, Space, Step, Store, StoreError, Unmatched, Waiting,
         memory::MemoryStore,
     },
 };
@@ -343,6 +343,10 @@ impl Store for Troubled {
 
     fn unfinished(&self) -> u64 {
         self.inner.unfinished()
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>> {
+        self.inner.space()
     }
 
     fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -90,6 +90,11 @@ impl Settings {
         let post = client.map(|client| Box::new(client) as Box<dyn Post>);
         Ok(Self { post, origins, inbound })
     }
+
+    /// Has the figures of every receiver there from the start, at zero: the first try that fails is an increase too.
+    fn begin_counting(&self, metrics: &Metrics) {
+        self.origins.iter().for_each(|origin| drop(metrics.origin(origin)));
+    }
 }
 
 impl fmt::Debug for Settings {
@@ -136,6 +141,7 @@ impl Webhooks {
         metrics: Arc<Metrics>,
         jitter: Jitter,
     ) -> Arc<Self> {
+        settings.begin_counting(&metrics);
         let (settings, deadline) = (watch::Sender::new(Arc::new(settings)), watch::Sender::new(None));
         let shared = Arc::new(Shared { store, clock, jitter, metrics, settings, deadline });
         Arc::new(Self { shared, workers: Mutex::default() })
@@ -143,6 +149,7 @@ impl Webhooks {
 
     /// Goes on with these settings; what is under way ends by those that it began with.
     pub fn switch(&self, settings: Settings) {
+        settings.begin_counting(&self.shared.metrics);
         self.shared.settings.send_replace(Arc::new(settings));
         // An origin that is allowed now may have something waiting; of one that is not any more, nothing stays in memory.
         for wake in self.workers.lock().unwrap_or_else(PoisonError::into_inner).wake.values() {
@@ -202,7 +209,7 @@ impl Webhooks {
     /// What was begun is done.
     pub async fn inbound(self: &Arc<Self>, inbound: Inbound) -> Result<(), StoreError> {
         let Some(to) = self.shared.settings().inbound.clone() else {
-            self.shared.metrics.inbound(&inbound.gateway);
+            self.shared.metrics.gateway(&inbound.gateway).inbound();
             tracing::info!(
                 gateway = inbound.gateway,
                 from = %inbound.from,
@@ -217,7 +224,7 @@ impl Webhooks {
             let id = format!("in_{}", MessageId::new());
             let new = NewInbound { id, to: to.clone(), payload, at: inbound.at };
             webhooks.shared.store.inbound(new).await?;
-            webhooks.shared.metrics.inbound(&inbound.gateway);
+            webhooks.shared.metrics.gateway(&inbound.gateway).inbound();
             tracing::info!(
                 gateway = inbound.gateway,
                 from = %inbound.from,

@@ -7,8 +7,10 @@ use super::{
     record,
 };
 use crate::{
+    delivery::trace,
     message::Timestamp,
-    store::{Settled, Webhook},
+    store::{News, Settled, Webhook},
+    telemetry::metrics::OriginMetrics,
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -62,6 +64,7 @@ pub(super) struct Worker {
     tasks: JoinSet<Ended>,
     pause: Pause,
     warned_at: Option<Instant>,
+    figures: OriginMetrics,
 }
 
 /// A try is over, and what came of it on disk.
@@ -75,6 +78,7 @@ struct Ended {
 
 impl Worker {
     pub(super) fn new(origin: &str, wake: Arc<Notify>, shared: Arc<Shared>) -> Self {
+        let figures = shared.metrics.origin(origin);
         Self {
             origin: origin.into(),
             wake,
@@ -89,6 +93,7 @@ impl Worker {
             tasks: JoinSet::new(),
             pause: Pause::default(),
             warned_at: None,
+            figures,
         }
     }
 
@@ -132,7 +137,8 @@ impl Worker {
             }
             let Some(webhook) = self.next().await else { return self.wake_at() };
             self.under_way.insert(webhook.seq);
-            self.tasks.spawn(tell(webhook, Arc::clone(&self.origin), Arc::clone(&self.shared)));
+            let (origin, figures) = (Arc::clone(&self.origin), self.figures.clone());
+            self.tasks.spawn(tell(webhook, origin, figures, Arc::clone(&self.shared)));
         }
     }
 
@@ -191,7 +197,7 @@ impl Worker {
                     self.buffer.clear();
                     self.more = true;
                     if dropped.count > 0 {
-                        self.shared.metrics.webhooks(&self.origin, "given_up", dropped.count);
+                        self.figures.webhooks("given_up", dropped.count);
                         tracing::warn!(
                             origin = &*self.origin,
                             webhooks = dropped.count,
@@ -302,9 +308,9 @@ impl Worker {
 }
 
 /// One try, and what comes of it on disk.
-async fn tell(webhook: Webhook, origin: Arc<str>, shared: Arc<Shared>) -> Ended {
+async fn tell(webhook: Webhook, origin: Arc<str>, figures: OriginMetrics, shared: Arc<Shared>) -> Ended {
     let Webhook { seq, id, url, news, at, tries } = webhook;
-    let tries = tries + 1;
+    let (tries, began) = (tries + 1, shared.clock.now());
     let settings = shared.settings();
     let answer = match (&news, &settings.post) {
         (Some(news), Some(post)) => {
@@ -314,14 +320,18 @@ async fn tell(webhook: Webhook, origin: Arc<str>, shared: Arc<Shared>) -> Ended 
         // Its message is kept no longer: there is nothing that could be told.
         _ => None,
     };
-    drop(news);
     let (outcome, again_at) = match &answer {
         Some(Answer::Taken) => ("delivered", None),
         Some(Answer::Gone) | None => ("given_up", None),
         Some(Answer::Refused { after, .. }) => ("failed", Some(after.unwrap_or_default())),
         Some(Answer::Silent(_)) => ("failed", Some(Duration::ZERO)),
     };
-    shared.metrics.webhooks(&origin, outcome, 1);
+    figures.webhooks(outcome, 1);
+    if let Some(News::Changed(message)) = &news {
+        let now = shared.clock.now();
+        shared.metrics.traces.record(|| trace::webhook(message, &origin, outcome, tries, began, now));
+    }
+    drop(news);
     let again_at = again_at.map(|after| {
         let pause = (shared.jitter)(backoff(tries));
         shared.clock.now().plus(pause.max(after.min(LONGEST_AFTER)))

@@ -1,12 +1,12 @@
 //! The data folder: for its owner alone, and for one host at a time.
 
-use super::OpenError;
+use super::{OpenError, Space};
 use rustix::{
-    fs::{FlockOperation, flock},
+    fs::{FlockOperation, flock, statvfs},
     process::geteuid,
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -38,6 +38,17 @@ pub(super) fn prepare(folder: &Path) -> Result<File, OpenError> {
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", process::id()));
     written.map_err(unusable)?;
     Ok(lock)
+}
+
+/// What the files of the folder take, and what is free beside them. Blocks.
+pub(super) fn space(folder: &Path) -> io::Result<Space> {
+    let mut used = 0;
+    for entry in fs::read_dir(folder)? {
+        // SQLite may have removed it this moment; the folder of the providers' copies is none of the store.
+        used += entry?.metadata().ok().filter(Metadata::is_file).map_or(0, |file| file.len());
+    }
+    let disk = statvfs(folder)?;
+    Ok(Space { used, free: disk.f_bavail.saturating_mul(disk.f_frsize) })
 }
 
 fn private(folder: &Path) -> io::Result<()> {

@@ -16,7 +16,9 @@ mod secret;
 mod webhooks;
 mod writer;
 
-use super::{Canceled, Front, Inserted, Once, Overdue, Place, Ready, Recorded, Step, Store, StoreError};
+use super::{
+    Canceled, Front, Inserted, Once, Overdue, Place, Ready, Recorded, Space, Step, Store, StoreError,
+};
 use crate::{
     message::{Clock, Message, MessageId, NewMessage, Timestamp},
     telemetry::metrics::Metrics,
@@ -111,6 +113,8 @@ pub struct EmbeddedStore {
     /// How many webhooks wait for each origin.
     webhooks: Arc<Depths>,
     secret: Secret,
+    folder: PathBuf,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl EmbeddedStore {
@@ -135,11 +139,13 @@ impl EmbeddedStore {
         let webhooks = Arc::new(Depths::new(webhooks::counts(&connection).map_err(broken)?));
         let (told, latest) = watch::channel(history::last_change(&connection).map_err(broken)?);
         let figures = Figures { depths: Arc::clone(&depths), webhooks: Arc::clone(&webhooks), latest: told };
+        let metrics = options.metrics.clone();
         let writer = Writer::start(connection, lock, options, figures)
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let readers = Arc::new(Readers::new(path.clone(), reads::READERS));
         let history = Arc::new(Readers::new(path, history::READERS));
-        Ok(Self { writer, readers, history, latest, depths, webhooks, secret })
+        let folder = folder.to_owned();
+        Ok(Self { writer, readers, history, latest, depths, webhooks, secret, folder, metrics })
     }
 
     fn write<'a, T: Send + 'a>(
@@ -149,8 +155,11 @@ impl EmbeddedStore {
         let (done, wait) = oneshot::channel();
         let sent = self.writer.send(request(done));
         async move {
-            sent?;
-            wait.await.unwrap_or(Err(StoreError::Closed))
+            let written = match sent {
+                Ok(()) => wait.await.unwrap_or(Err(StoreError::Closed)),
+                Err(error) => Err(error),
+            };
+            self.counted(written)
         }
         .boxed()
     }
@@ -172,9 +181,19 @@ impl EmbeddedStore {
             if self.writer.is_closed() {
                 return Err(StoreError::Closed);
             }
-            readers.read(query).await
+            self.counted(readers.read(query).await)
         }
         .boxed()
+    }
+
+    /// The same; an error is counted.
+    fn counted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let (Err(error), Some(metrics)) = (&result, &self.metrics)
+            && let Some(word) = error.as_str()
+        {
+            metrics.store_error(word);
+        }
+        result
     }
 }
 
@@ -254,6 +273,20 @@ impl Store for EmbeddedStore {
 
     fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(|done| Request::Prove { done })
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>> {
+        let folder = self.folder.clone();
+        async move {
+            // A disk that is in trouble may take its time.
+            let space = tokio::task::spawn_blocking(move || folder::space(&folder)).await;
+            match space {
+                Ok(Ok(space)) => Ok(Some(space)),
+                Ok(Err(error)) => Err(StoreError::Unwritable(error.to_string())),
+                Err(error) => Err(StoreError::Unwritable(error.to_string())),
+            }
+        }
+        .boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -108,8 +108,8 @@ pub(super) const OVERDUE: &str = "
 pub(super) const NEXT_DEADLINE: &str =
     "SELECT deadline FROM ready WHERE deadline > ?1 ORDER BY deadline LIMIT 1";
 
-pub(super) const FIRST_CREATED: &str = "
-    SELECT m.created_at FROM ready r JOIN message m ON m.id = r.id
+pub(super) const FIRST_SINCE: &str = "
+    SELECT m.valid_from FROM ready r JOIN message m ON m.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 ORDER BY r.due_at, r.id LIMIT 1";
 
 pub(super) fn ready(
@@ -183,7 +183,7 @@ pub(super) fn oldest(
     connection: &Connection,
     gateways: &[String],
 ) -> rusqlite::Result<Vec<(String, Timestamp)>> {
-    let mut statement = connection.prepare_cached(FIRST_CREATED)?;
+    let mut statement = connection.prepare_cached(FIRST_SINCE)?;
     let mut found = Vec::new();
     for gateway in gateways {
         let mut oldest: Option<Timestamp> = None;

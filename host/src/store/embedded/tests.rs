@@ -210,7 +210,7 @@ fn every_read_goes_along_an_index() {
         (reads::PLANNED, "SEARCH r USING INDEX ready_routed (gateway=? AND (priority,due_at,id)>(?,?,?))"),
         (reads::OVERDUE, "INDEX ready_deadline (deadline<?)"),
         (reads::NEXT_DEADLINE, "INDEX ready_deadline (deadline>?)"),
-        (reads::FIRST_CREATED, "SEARCH r USING PRIMARY KEY (gateway=? AND priority=?)"),
+        (reads::FIRST_SINCE, "SEARCH r USING PRIMARY KEY (gateway=? AND priority=?)"),
         (webhooks::DUE, "INDEX webhook_due (origin=? AND due_at<?)"),
         (webhooks::NEXT_DUE, "INDEX webhook_due (origin=? AND due_at>? AND due_at<?)"),
         (webhooks::OLDEST, "INDEX webhook_at (origin=?)"),

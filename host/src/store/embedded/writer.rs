@@ -177,7 +177,7 @@ impl Thread {
             Ok((replies, change)) => self.answer_all(group, replies, change),
             Err(error) if group.len() == 1 => {
                 for request in group {
-                    request.answer(Err(store_error(&error)));
+                    self.refuse(request, &error);
                 }
             }
             // One that can't be stored must not sink the others.
@@ -186,11 +186,19 @@ impl Thread {
                     let result = self.transaction(std::slice::from_ref(&request));
                     match result {
                         Ok((replies, change)) => self.answer_all(vec![request], replies, change),
-                        Err(error) => request.answer(Err(store_error(&error))),
+                        Err(error) => self.refuse(request, &error),
                     }
                 }
             }
         }
+    }
+
+    fn refuse(&self, request: Request, error: &rusqlite::Error) {
+        let error = store_error(error);
+        if let (StoreError::Full | StoreError::Unwritable(_), Some(metrics)) = (&error, &self.metrics) {
+            metrics.unwritable();
+        }
+        request.answer(Err(error));
     }
 
     fn answer_all(&mut self, group: Vec<Request>, replies: Vec<Reply>, change: Change) {

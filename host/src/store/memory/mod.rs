@@ -6,7 +6,7 @@ mod receipts;
 mod webhooks;
 
 use super::{
-    Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Recorded, Step, Store, StoreError,
+    Canceled, Front, Inserted, Next, Once, Overdue, Place, Ready, Recorded, Space, Step, Store, StoreError,
 };
 use crate::message::{Content, Message, MessageId, NewMessage, Progress, State, Timestamp, Validity};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -317,8 +317,8 @@ impl Store for MemoryStore {
 
     fn oldest(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
         self.open(|kept| {
-            let created = |place: &Place| kept.messages.get(&place.id).map(|entry| entry.message.created_at);
-            let oldest = |queue: &BTreeSet<Place>| queue.iter().filter_map(created).min();
+            let since = |place: &Place| kept.messages.get(&place.id).map(|entry| entry.validity.from);
+            let oldest = |queue: &BTreeSet<Place>| queue.iter().filter_map(since).min();
             Ok(kept.queues.iter().filter_map(|(name, queue)| Some((name.clone(), oldest(queue)?))).collect())
         })
     }
@@ -337,6 +337,10 @@ impl Store for MemoryStore {
 
     fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.open(|_| Ok(()))
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>> {
+        self.open(|_| Ok(None))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
