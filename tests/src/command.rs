@@ -28,12 +28,16 @@ impl Ended {
     }
 }
 
+/// What it says of colours is meant for the tests' own output.
+const COLOURS: [&str; 3] = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"];
+
 /// A command without what this test's environment says to Gatepost.
 pub fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("GATEPOST_") {
-            command.env_remove(name);
+        let name = name.to_string_lossy();
+        if name.starts_with("GATEPOST_") || COLOURS.contains(&&*name) {
+            command.env_remove(&*name);
         }
     }
     command

@@ -58,6 +58,9 @@ const NEEDS: &[Need] = &[
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
     Need { program: "prometheus", why: "reads the figures", remedy: Remedy::Debian("prometheus") },
     Need { program: "promtool", why: "tests its rules", remedy: Remedy::Debian("prometheus") },
+    Need { program: "zsh", why: "reads its completions", remedy: Remedy::Debian("zsh") },
+    Need { program: "fish", why: "reads its own", remedy: Remedy::Debian("fish") },
+    Need { program: "man", why: "shows the man pages", remedy: Remedy::Debian("man-db") },
     Need {
         program: "debootstrap",
         why: "makes a Debian to install the package in",

@@ -3,6 +3,7 @@
 use crate::cargo::{Profile, Workspace};
 use anyhow::{Context as _, Result, bail};
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -16,6 +17,7 @@ pub(crate) const PROVIDERS: &str = "lib/gatepost/providers";
 const DOCUMENTS: &str = "share/doc/gatepost";
 /// What others read: a dashboard for Grafana, rules for Prometheus.
 const SHARED: &str = "share/gatepost";
+const MANUAL: &str = "share/man/man1";
 
 /// Builds and stages a tree at `tree`, in place of one that stands there. It appears as a whole or not at all.
 pub(crate) fn replace(workspace: &Workspace, profile: Profile, tree: &Path) -> Result<()> {
@@ -73,26 +75,35 @@ fn stage(workspace: &Workspace, profile: Profile, tree: &Path) -> Result<()> {
     install_generated(tree)
 }
 
-/// Completions and the man page, which the binary writes itself.
+/// Completions and man pages, which the binary writes itself.
 fn install_generated(tree: &Path) -> Result<()> {
-    for (arguments, folder, file) in [
-        (&["completions", "bash"][..], "share/bash-completion/completions", "gatepost"),
-        (&["completions", "zsh"], "share/zsh/site-functions", "_gatepost"),
-        (&["completions", "fish"], "share/fish/vendor_completions.d", "gatepost.fish"),
-        (&["man"], "share/man/man1", "gatepost.1"),
+    for (shell, folder, file) in [
+        ("bash", "share/bash-completion/completions", "gatepost"),
+        ("zsh", "share/zsh/site-functions", "_gatepost"),
+        ("fish", "share/fish/vendor_completions.d", "gatepost.fish"),
     ] {
-        let binary = tree.join("bin/gatepost");
-        let output = Command::new(&binary)
-            .args(arguments)
-            .output()
-            .with_context(|| format!("cannot run {}", binary.display()))?;
-        if !output.status.success() {
-            bail!("gatepost {} failed", arguments.join(" "));
-        }
+        let completions = ask(tree, &["completions".as_ref(), shell.as_ref()])?;
         create_folder(tree, folder)?;
-        write(&tree.join(folder).join(file), &output.stdout, 0o644)?;
+        write(&tree.join(folder).join(file), &completions, 0o644)?;
+    }
+    create_folder(tree, MANUAL)?;
+    let manual = tree.join(MANUAL);
+    ask(tree, &["man".as_ref(), manual.as_os_str()])?;
+    for page in fs::read_dir(&manual).with_context(|| format!("cannot read {}", manual.display()))? {
+        fs::set_permissions(page?.path(), fs::Permissions::from_mode(0o644))?;
     }
     Ok(())
+}
+
+/// What the staged binary prints.
+fn ask(tree: &Path, arguments: &[&OsStr]) -> Result<Vec<u8>> {
+    let binary = tree.join("bin/gatepost");
+    let output = Command::new(&binary).args(arguments).output();
+    let output = output.with_context(|| format!("cannot run {}", binary.display()))?;
+    if !output.status.success() {
+        bail!("{} {arguments:?} failed: {}", binary.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(output.stdout)
 }
 
 fn install_folder(from: &Path, tree: &Path, folder: &str) -> Result<()> {

@@ -16,7 +16,7 @@ mod messages;
 mod metrics;
 mod places;
 mod problem;
-mod providers;
+pub(crate) mod providers;
 mod receipts;
 mod reload;
 mod routes;

@@ -1,7 +1,7 @@
 //! `/v1/providers`: the libraries that were found, and what they take.
 
 use super::{Now, access, problem::Problem, wait};
-use crate::plugin::{Found, Library, Standing};
+use crate::plugin::{Found, Library, Registry, Standing};
 use axum::{
     Json,
     extract::{Path, rejection::PathRejection},
@@ -12,14 +12,14 @@ use serde::Serialize;
 
 /// Every library that was found.
 #[derive(Debug, Serialize)]
-pub(super) struct Providers {
+pub(crate) struct Providers {
     /// In the order of folders and names.
     providers: Vec<Provider>,
 }
 
 /// A library in a plugin folder.
 #[derive(Debug, Serialize)]
-pub(super) struct Provider {
+pub(crate) struct Provider {
     /// Name of the provider; `null` where the library did not come so far as to say it.
     name: Option<String>,
     /// Its own version.
@@ -38,7 +38,7 @@ pub(super) struct Provider {
 
 /// A provider, and what its gateway definitions may say.
 #[derive(Debug, Serialize)]
-pub(super) struct Details {
+pub(crate) struct Details {
     #[serde(flatten)]
     provider: Provider,
     /// What it is, Markdown.
@@ -91,7 +91,12 @@ struct Parameter {
 pub(super) async fn list(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Providers>, Problem> {
     access::identify(&now, &headers)?.must_read()?;
     wait::no_parameters(&uri)?;
-    Ok(Json(Providers { providers: now.registry.found().iter().map(provider).collect() }))
+    Ok(Json(listed(&now.registry)))
+}
+
+/// All that was found, as the API shows it.
+pub(crate) fn listed(registry: &Registry) -> Providers {
+    Providers { providers: registry.found().iter().map(provider).collect() }
 }
 
 /// `GET /v1/providers/{name}`: the library that serves; where none does, one that was refused.
@@ -135,7 +140,8 @@ fn library(found: &Found) -> Option<&Library> {
     }
 }
 
-fn details(found: &Found) -> Details {
+/// A provider, as the API shows it.
+pub(crate) fn details(found: &Found) -> Details {
     let declaration = library(found).map(|library| library.declaration.clone()).unwrap_or_default();
     Details {
         provider: provider(found),

@@ -15,6 +15,9 @@ const PREFIX: &str = "gp_";
 const LENGTH: usize = 32;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatepost api-key new app
+  gatepost api-key new app --scope send --scope read --route default")]
 pub(super) struct ApiKey {
     #[command(subcommand)]
     what: What,
@@ -57,12 +60,11 @@ struct New {
 pub(super) fn run(arguments: &ApiKey) -> Ended {
     let What::New(new) = &arguments.what;
     match make(new) {
-        Ok(()) => Ended::Well,
-        Err(ended) => ended,
+        Ok(ended) | Err(ended) => ended,
     }
 }
 
-fn make(new: &New) -> Result<(), Ended> {
+fn make(new: &New) -> Result<Ended, Ended> {
     let names =
         [("NAME", std::slice::from_ref(&new.name)), ("--route", &new.routes), ("--gateway", &new.gateways)];
     for (what, names) in names {
@@ -79,12 +81,13 @@ fn make(new: &New) -> Result<(), Ended> {
         random_key().map_err(|error| failed(format!("no random numbers: {error}; look at the system")))?;
     let block = block(new, &key);
     if new.json {
-        report::line(json!({ "name": new.name, "key": key, "sha256": sha256(&key), "toml": block }));
-        return Ok(());
+        return Ok(report::json(
+            &json!({ "name": new.name, "key": key, "sha256": sha256(&key), "toml": block }),
+        ));
     }
     report::text(format!("{key}\n\n{block}"));
     report::note("the first line is the key, which is shown only now; add the block to gatepost.toml");
-    Ok(())
+    Ok(Ended::Well)
 }
 
 /// From the operating system's generator.

@@ -1,6 +1,8 @@
 //! `gatepost check`
 
-use super::{ConfigArgument, Ended, LogArguments, installation, report, serve::start_error};
+use super::{
+    ConfigArgument, Ended, LogArguments, installation, progress::Progress, report, serve::start_error,
+};
 use crate::{
     app::{self, Checked},
     config::Draft,
@@ -79,7 +81,13 @@ fn probe(gateways: &[Gateway]) -> Result<Ended, Ended> {
         report::error(format!("the probes can't run: {error}; raise the limits of this process"));
         Ended::Failed
     })?;
-    let probed = runtime.block_on(join_all(gateways.iter().map(app::probe)));
+    let progress = Progress::counting("services contacted", gateways.len());
+    let probed = runtime.block_on(join_all(gateways.iter().map(|gateway| async {
+        let probed = app::probe(gateway).await;
+        progress.advance(1);
+        probed
+    })));
+    drop(progress);
     // A provider whose threads hang must not keep the process from ending.
     runtime.shutdown_background();
     let mut ended = Ended::Well;

@@ -1,7 +1,7 @@
 //! Where this installation has its files: `TREE/bin/gatepost`, `TREE/etc/gatepost`, `TREE/lib/gatepost/providers`.
 
-use super::{ConfigArgument, Ended, report};
-use crate::config::{Config, Draft};
+use super::{ConfigArgument, Ended, report, wrong};
+use crate::config::{Config, Draft, Server};
 use std::path::{Path, PathBuf};
 
 /// The last place that is looked at for a configuration.
@@ -22,10 +22,9 @@ pub(super) fn provider_dirs() -> Vec<PathBuf> {
 /// The configuration file that counts; `None` where nothing is said and there is none in any of the usual places.
 pub(super) fn config_file(argument: &ConfigArgument) -> Option<PathBuf> {
     // An empty variable is one that is not set.
-    if let Some(file) = argument.config.as_ref().filter(|file| !file.as_os_str().is_empty()) {
-        return Some(file.clone());
-    }
-    usual_places().into_iter().find(|file| file.exists())
+    let set = || std::env::var_os("GATEPOST_CONFIG").filter(|file| !file.is_empty()).map(PathBuf::from);
+    let named = argument.config.clone().or_else(set);
+    named.or_else(|| usual_places().into_iter().find(|file| file.exists()))
 }
 
 fn usual_places() -> Vec<PathBuf> {
@@ -51,8 +50,20 @@ pub(super) fn read(argument: &ConfigArgument) -> Result<Draft, Ended> {
         ));
         return Err(Ended::Wrong);
     };
-    Config::read(&file, &|name| std::env::var(name).ok()).map_err(|error| {
-        report::error(error);
-        Ended::Wrong
-    })
+    Config::read(&file, &environment).map_err(wrong)
+}
+
+/// What the configuration says of the host's side of the API, whatever else is wrong with it. One that only the service may read says
+/// nothing, unless it is named.
+pub(super) fn server(argument: &ConfigArgument) -> Result<Option<Server>, Ended> {
+    let Some(file) = config_file(argument) else { return Ok(None) };
+    match Config::read(&file, &environment) {
+        Ok(draft) => Ok(Some(draft.config.server)),
+        Err(error) if argument.config.is_some() => Err(wrong(error)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

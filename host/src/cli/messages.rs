@@ -2,7 +2,14 @@
 
 mod list;
 
-use super::{Ended, report, server::ServerArguments};
+use super::{
+    Ended,
+    answer::{members, text},
+    look::Look,
+    report,
+    server::ServerArguments,
+    table::{Column, table},
+};
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
@@ -12,12 +19,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  gatepost messages
   gatepost messages list --state failed
   gatepost messages show 01a20dd4-9d13-742c-b3ec-358b8a0aa766
   gatepost messages cancel 01a20dd4-9d13-742c-b3ec-358b8a0aa766")]
 pub(super) struct Messages {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -30,11 +38,16 @@ enum What {
     /// List messages, the last accepted first.
     List(list::List),
     /// Show one message: its state, what was tried, and when.
+    #[command(after_help = "Examples:
+  gatepost messages show 01a20dd4-9d13-742c-b3ec-358b8a0aa766
+  gatepost messages show 01a20dd4-9d13-742c-b3ec-358b8a0aa766 --json")]
     Show {
         /// Its id.
         id: String,
     },
     /// Cancel a message that is still queued.
+    #[command(after_help = "Examples:
+  gatepost messages cancel 01a20dd4-9d13-742c-b3ec-358b8a0aa766")]
     Cancel {
         /// Its id.
         id: String,
@@ -44,49 +57,50 @@ enum What {
 pub(super) fn run(arguments: &Messages) -> Ended {
     super::block_on(async {
         let server = arguments.server.reach(LIMIT)?;
-        let (method, id, what, uncertain) = match &arguments.what {
-            What::List(wanted) => return list::run(wanted, &server, arguments.json).await,
-            What::Show { id } => (Method::GET, id, "not found", "ask again"),
-            What::Cancel { id } => {
-                (Method::DELETE, id, "not canceled", "look at the message before you go on")
+        let message = match &arguments.what {
+            None => return list::run(&list::List::default(), &server, arguments.json).await,
+            Some(What::List(wanted)) => return list::run(wanted, &server, arguments.json).await,
+            Some(What::Show { id }) => server.get(&["v1", "messages", id], &[], "not found").await?,
+            Some(What::Cancel { id }) => {
+                let request = server.request(Method::DELETE, &["v1", "messages", id], &[])?;
+                server.ask(request, "not canceled", "look at the message before you go on").await?
             }
         };
-        let request = server.request(method, &["v1", "messages", id], &[])?;
-        let (status, answer) = server.call(request, uncertain).await?;
-        if !status.is_success() {
-            return Err(server.refused(what, status, &answer));
-        }
-        if arguments.json {
-            report::line(&answer);
-        } else {
-            show(&answer);
-        }
-        Ok(Ended::Well)
+        Ok(if arguments.json { report::json(&message) } else { show(&message) })
     })
 }
 
-fn text(value: &Value, name: &str) -> String {
-    match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => "-".to_owned(),
-        Some(other) => other.to_string(),
-    }
-}
+const EVENTS: [Column; 3] =
+    [Column::new("EVENT"), Column::new("STATE").state(), Column::new("GATEWAY").cut()];
 
-fn show(message: &Value) {
+const ATTEMPTS: [Column; 5] = [
+    Column::new("ATTEMPT"),
+    Column::new("GATEWAY").cut(),
+    Column::new("OUTCOME").state(),
+    Column::new("CODE").cut(),
+    Column::new("DETAIL").cut(),
+];
+
+fn show(message: &Value) -> Ended {
+    let look = Look::of_stdout();
     for name in
         ["id", "state", "reason", "to", "route", "gateway", "tag", "priority", "created_at", "expires_at"]
     {
-        report::line(format!("{name:<12} {}", text(message, name)));
+        let text = text(message, name);
+        report::coloured(format!(
+            "{name:<12} {}\n",
+            look.paint(if name == "state" { &text } else { "" }, &text)
+        ));
     }
-    let list =
-        |name: &str| message.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for event in list("events") {
-        report::line(format!("{:<12} {}  {}", "event", text(event, "at"), text(event, "state")));
+    let event = |event: &Value| ["at", "state", "gateway"].map(|name| text(event, name));
+    let attempt = |attempt: &Value| {
+        ["started_at", "gateway", "outcome", "code", "detail"].map(|name| text(attempt, name))
+    };
+    let events = members(message, "events").iter().map(event).collect::<Vec<_>>();
+    report::coloured(format!("\n{}", table(&EVENTS, &events, look)));
+    let attempts = members(message, "attempts").iter().map(attempt).collect::<Vec<_>>();
+    if !attempts.is_empty() {
+        report::coloured(format!("\n{}", table(&ATTEMPTS, &attempts, look)));
     }
-    for attempt in list("attempts") {
-        let [at, gateway, outcome, code, detail] =
-            ["started_at", "gateway", "outcome", "code", "detail"].map(|name| text(attempt, name));
-        report::line(format!("{:<12} {at}  {gateway}: {outcome} ({code}) {detail}", "attempt"));
-    }
+    Ended::Well
 }

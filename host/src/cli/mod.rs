@@ -1,19 +1,25 @@
 //! The command line: one file a command.
 
+mod answer;
 mod api_key;
 mod check;
 mod gateways;
 mod import;
 mod installation;
+mod look;
 mod manual;
 mod messages;
+mod printable;
+mod progress;
 mod providers;
+mod reload;
 mod report;
 mod routes;
 mod send;
 mod serve;
 mod server;
 mod table;
+mod top;
 
 use crate::telemetry::LogFormat;
 use clap::{Parser, Subcommand};
@@ -49,6 +55,8 @@ impl From<Ended> for ExitCode {
   gatepost check --config /etc/gatepost/gatepost.toml
   gatepost serve --config /etc/gatepost/gatepost.toml
   gatepost send --to +491701234567 --gateway outbox 'Your code is 123456'
+  gatepost messages list --state failed
+  gatepost top
   gatepost providers script"
 )]
 struct Cli {
@@ -66,10 +74,14 @@ enum Command {
     Send(Box<send::Send>),
     /// List the messages of the running host, show one, or cancel it.
     Messages(Box<messages::Messages>),
-    /// List the gateways of the running host, and how they fare.
+    /// List the gateways of the running host and how they fare, show one, or have one checked.
     Gateways(gateways::Gateways),
     /// List the routes of the running host, or explain which gateways a message would take.
     Routes(routes::Routes),
+    /// Watch the running host: its gateways, their queues, how fast they are.
+    Top(top::Top),
+    /// Have the running host read its configuration again.
+    Reload(reload::Reload),
     /// List the providers that are found, or print what one of them takes.
     Providers(providers::Providers),
     /// Make keys for those who use the API.
@@ -82,16 +94,20 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
+    /// Write the man pages.
     #[command(hide = true)]
-    Man,
+    Man {
+        /// The folder that they go into.
+        folder: PathBuf,
+    },
 }
 
 /// The configuration file, for every command that reads one.
 #[derive(Debug, clap::Args)]
 struct ConfigArgument {
-    /// Configuration file. Default: etc/gatepost/gatepost.toml of the installation, then /etc/gatepost/gatepost.toml.
-    #[arg(long, value_name = "FILE", env = "GATEPOST_CONFIG")]
+    /// Configuration file. Default: GATEPOST_CONFIG of the environment, then etc/gatepost/gatepost.toml of the installation, then /etc/gatepost/gatepost.toml.
+    // Not by clap, for which an empty variable is a value that is missing.
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
@@ -139,11 +155,13 @@ pub fn run() -> ExitCode {
         Command::Messages(arguments) => messages::run(&arguments),
         Command::Gateways(arguments) => gateways::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Providers(arguments) => providers::run(&arguments),
         Command::ApiKey(arguments) => api_key::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
-        Command::Man => manual::man(),
+        Command::Man { folder } => manual::man(&folder),
     };
     ended.into()
 }

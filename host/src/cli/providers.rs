@@ -2,8 +2,14 @@
 
 mod markdown;
 
-use super::{ConfigArgument, Ended, installation, report};
+use super::{
+    ConfigArgument, Ended, failed, installation,
+    look::Look,
+    report,
+    table::{Column, table},
+};
 use crate::{
+    api::providers as api,
     app,
     config::Config,
     plugin::{Found, Library, Registry, Standing},
@@ -15,6 +21,7 @@ use markdown::Page;
 #[command(after_help = "Examples:
   gatepost providers
   gatepost providers script
+  gatepost providers --json
   gatepost providers script --markdown > script.md")]
 pub(super) struct Providers {
     /// Print what this provider takes.
@@ -22,6 +29,9 @@ pub(super) struct Providers {
     /// Print it as a page of Markdown.
     #[arg(long, requires = "name")]
     markdown: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
     #[command(flatten)]
     config: ConfigArgument,
 }
@@ -30,8 +40,9 @@ pub(super) fn run(arguments: &Providers) -> Ended {
     match registry(arguments) {
         Err(ended) => ended,
         Ok(registry) => match &arguments.name {
+            None if arguments.json => report::json(&api::listed(&registry)),
             None => list(&registry),
-            Some(name) => show(&registry, name, arguments.markdown),
+            Some(name) => show(&registry, name, arguments),
         },
     }
 }
@@ -41,53 +52,53 @@ fn registry(arguments: &Providers) -> Result<Registry, Ended> {
     let named = installation::config_file(&arguments.config).is_some();
     let config = if named { Some(installation::load(&arguments.config)?) } else { None };
     let config = config.unwrap_or_else(Config::empty);
-    let failed = |error: &dyn std::fmt::Display| {
-        report::error(error);
-        Ended::Failed
-    };
-    let copies = app::temporary_folder().map_err(|error| failed(&error))?;
+    let copies = app::temporary_folder().map_err(failed)?;
     // An opened library stays open when its file is gone.
-    app::load_providers(&config, &installation::provider_dirs(), copies.path())
-        .map_err(|error| failed(&error))
+    app::load_providers(&config, &installation::provider_dirs(), copies.path()).map_err(failed)
 }
+
+const COLUMNS: [Column; 6] = [
+    Column::new("PROVIDER"),
+    Column::new("VERSION").left_out(2),
+    Column::new("API").left_out(1),
+    Column::new("STATE").state(),
+    Column::new("FILE").cut().left_out(0),
+    Column::new("WHY").cut(),
+];
 
 fn list(registry: &Registry) -> Ended {
     if registry.found().is_empty() {
         report::line("no provider was found");
-    } else {
-        row(["PROVIDER", "VERSION", "API", "STATE", "FILE"]);
+        return Ended::Well;
     }
-    for found in registry.found() {
-        let (name, version, api) = match &found.identity {
-            Some(identity) => {
-                let (major, minor) = identity.api;
-                (identity.name.as_str(), identity.version.as_str(), format!("{major}.{minor}"))
-            }
-            None => ("-", "-", "-".into()),
-        };
-        let (state, file) = standing(found);
-        row([name, version, &api, state, &file]);
-    }
+    let rows = registry.found().iter().map(row).collect::<Vec<_>>();
+    report::coloured(table(&COLUMNS, &rows, Look::of_stdout()));
     Ended::Well
 }
 
-fn standing(found: &Found) -> (&'static str, String) {
-    let file = found.file.display();
-    match &found.standing {
-        Standing::Loaded(_) => ("loaded", file.to_string()),
-        Standing::Refused(refusal) => ("refused", format!("{file}: {refusal}")),
-        Standing::Shadowed { by } => ("shadowed", format!("{file}: {} has a higher version", by.display())),
-    }
+fn row(found: &Found) -> [String; 6] {
+    let [name, version, api] = match &found.identity {
+        Some(identity) => {
+            let (major, minor) = identity.api;
+            [identity.name.clone(), identity.version.clone(), format!("{major}.{minor}")]
+        }
+        None => ["-", "-", "-"].map(str::to_owned),
+    };
+    let (state, why) = match &found.standing {
+        Standing::Loaded(_) => ("loaded", String::new()),
+        Standing::Refused(refusal) => ("refused", refusal.to_string()),
+        Standing::Shadowed { by } => ("shadowed", format!("{} has a higher version", by.display())),
+    };
+    [name, version, api, state.to_owned(), found.file.display().to_string(), why]
 }
 
-fn row([name, version, api, state, file]: [&str; 5]) {
-    report::line(format!("{name:<14} {version:<10} {api:<5} {state:<9} {file}"));
-}
-
-fn show(registry: &Registry, name: &str, markdown: bool) -> Ended {
+fn show(registry: &Registry, name: &str, arguments: &Providers) -> Ended {
     match registry.provider(name) {
         Ok(library) => {
-            if markdown {
+            if let Some(found) = registry.of_name(name).filter(|_| arguments.json) {
+                return report::json(&api::details(found));
+            }
+            if arguments.markdown {
                 report::text(Page { name: &library.identity.name, declaration: &library.declaration });
             } else {
                 describe(library);
@@ -104,25 +115,25 @@ fn show(registry: &Registry, name: &str, markdown: bool) -> Ended {
 fn describe(library: &Library) {
     let (identity, declaration) = (&library.identity, &library.declaration);
     report::line(format!("{} {} ({})", identity.name, identity.version, library.file.display()));
-    report::line(&declaration.description);
+    report::text(format!("{}\n", declaration.description));
     if let Some(address) = &declaration.documentation {
         report::line(address);
     }
-    table("Parameters, [gateways.NAME.parameters]", &declaration.parameters);
-    table(&format!("Settings, [provider.{}]", identity.name), &declaration.settings);
+    parameters("Parameters, [gateways.NAME.parameters]", &declaration.parameters);
+    parameters(&format!("Settings, [provider.{}]", identity.name), &declaration.settings);
     let allowed = |allowed| if allowed { "allowed" } else { "none" };
-    report::line(format!(
-        "\nOptions: {}. Headers: {}.",
+    report::text(format!(
+        "\nOptions: {}. Headers: {}.\n",
         allowed(declaration.options_allowed),
         allowed(declaration.headers_allowed)
     ));
 }
 
-fn table(title: &str, parameters: &[Parameter]) {
+fn parameters(title: &str, parameters: &[Parameter]) {
     if parameters.is_empty() {
         return;
     }
-    report::line(format!("\n{title}:"));
+    report::text(format!("\n{title}:\n"));
     for parameter in parameters {
         let mut facts = vec![kind(&parameter.kind)];
         if parameter.required {

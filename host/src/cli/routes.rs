@@ -1,7 +1,13 @@
 //! `gatepost routes`
 
-use super::{Ended, report, server::ServerArguments};
-use reqwest::Method;
+use super::{
+    Ended,
+    answer::{members, text},
+    look::Look,
+    report,
+    server::ServerArguments,
+    table::{Column, table},
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -25,8 +31,14 @@ pub(super) struct Routes {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// List the routes.
+    #[command(after_help = "Examples:
+  gatepost routes list
+  gatepost routes list --json")]
     List,
     /// Say which gateways a message would be tried through, in which order, and why.
+    #[command(after_help = "Examples:
+  gatepost routes explain --to +491701234567
+  gatepost routes explain --to +491701234567 --tag login --json")]
     Explain {
         /// Whom the message would be for.
         #[arg(long, value_name = "RECIPIENT", allow_hyphen_values = true)]
@@ -37,38 +49,36 @@ enum What {
     },
 }
 
+const COLUMNS: [Column; 4] = [
+    Column::new("ROUTE").cut(),
+    Column::new("STRATEGY").left_out(2),
+    Column::new("GATEWAYS").cut(),
+    Column::new("TAKES").cut().left_out(1),
+];
+
+const EXPLAINED: [Column; 4] = [
+    Column::new("").number(),
+    Column::new("GATEWAY").cut(),
+    Column::new("NOW").state(),
+    Column::new("WHY").cut(),
+];
+
 pub(super) fn run(arguments: &Routes) -> Ended {
     super::block_on(async {
         let server = arguments.server.reach(LIMIT)?;
-        let (segments, query) = match &arguments.what {
-            None | Some(What::List) => (&["v1", "routes"][..], Vec::new()),
+        match &arguments.what {
+            None | Some(What::List) => {
+                let answer = server.get(&["v1", "routes"], &[], "not listed").await?;
+                Ok(if arguments.json { report::json(&answer) } else { list(&answer) })
+            }
             Some(What::Explain { to, tag }) => {
                 let tag = tag.as_deref().map(|tag| ("tag", tag));
-                (&["v1", "routes", "explain"][..], std::iter::once(("to", to.as_str())).chain(tag).collect())
+                let query = std::iter::once(("to", to.as_str())).chain(tag).collect::<Vec<_>>();
+                let answer = server.get(&["v1", "routes", "explain"], &query, "not explained").await?;
+                Ok(if arguments.json { report::json(&answer) } else { explain(&answer) })
             }
-        };
-        let request = server.request(Method::GET, segments, &query)?;
-        let (status, answer) = server.call(request, "ask again").await?;
-        if !status.is_success() {
-            let what = match arguments.what {
-                Some(What::Explain { .. }) => "not explained",
-                _ => "not listed",
-            };
-            return Err(server.refused(what, status, &answer));
         }
-        if arguments.json {
-            report::line(&answer);
-        } else if answer.get("routes").is_some() {
-            list(&answer);
-        } else {
-            explain(&answer);
-        }
-        Ok(Ended::Well)
     })
-}
-
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
-    value.get(name).and_then(Value::as_str).unwrap_or("-")
 }
 
 fn words(value: Option<&Value>) -> String {
@@ -76,13 +86,13 @@ fn words(value: Option<&Value>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn list(answer: &Value) {
-    let routes = answer.get("routes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+fn list(answer: &Value) -> Ended {
+    let routes = members(answer, "routes");
     if routes.is_empty() {
-        return report::line("there are no routes");
+        report::line("there are no routes");
+        return Ended::Well;
     }
-    report::line(format!("{:<20} {:<12} {:<30} TAKES", "ROUTE", "STRATEGY", "GATEWAYS"));
-    for route in routes {
+    let row = |route: &Value| {
         let member = |name: &str| words(route.get("match").and_then(|matching| matching.get(name)));
         let takes = match (member("prefix").as_str(), member("tag").as_str()) {
             ("", "") if text(route, "name") == "default" => "what no other takes".to_owned(),
@@ -91,22 +101,21 @@ fn list(answer: &Value) {
             ("", tag) => format!("tag {tag}"),
             (prefix, tag) => format!("to {prefix}… with tag {tag}"),
         };
-        let (name, strategy) = (text(route, "name"), text(route, "strategy"));
-        report::line(format!("{name:<20} {strategy:<12} {:<30} {takes}", words(route.get("gateways"))));
-    }
+        [text(route, "name"), text(route, "strategy"), words(route.get("gateways")), takes]
+    };
+    let rows = routes.iter().map(row).collect::<Vec<_>>();
+    report::coloured(table(&COLUMNS, &rows, Look::of_stdout()));
+    Ended::Well
 }
 
-fn explain(answer: &Value) {
+fn explain(answer: &Value) -> Ended {
     report::line(format!("route {}", text(answer, "route")));
-    let gateways = answer.get("gateways").and_then(Value::as_array).into_iter().flatten();
-    for (number, gateway) in gateways.enumerate() {
+    let row = |(number, gateway): (usize, &Value)| {
         let usable = gateway.get("usable").and_then(Value::as_bool).unwrap_or_default();
         let usable = if usable { "usable" } else { "not now" };
-        report::line(format!(
-            "{:>3}. {:<20} {usable:<8} {}",
-            number + 1,
-            text(gateway, "name"),
-            text(gateway, "why")
-        ));
-    }
+        [format!("{}.", number + 1), text(gateway, "name"), usable.to_owned(), text(gateway, "why")]
+    };
+    let rows = members(answer, "gateways").iter().enumerate().map(row).collect::<Vec<_>>();
+    report::coloured(table(&EXPLAINED, &rows, Look::of_stdout()));
+    Ended::Well
 }

@@ -1,8 +1,8 @@
 //! `gatepost send`: through the running host, or in this process.
 
 use super::{
-    ConfigArgument, Ended, LogArguments, failed, installation, report, serve::start_error,
-    server::ServerArguments, wrong,
+    Ended, LogArguments, failed, installation, look::Look, printable, progress::Progress, report,
+    serve::start_error, server::ServerArguments, wrong,
 };
 use crate::{
     accept::Refusal,
@@ -19,6 +19,8 @@ use tokio::runtime::Runtime;
 
 /// Beyond the wait itself: what connecting and answering may take.
 const GRACE: Duration = Duration::from_secs(10);
+
+const WAITING: &str = "waiting for the outcome";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -55,8 +57,6 @@ pub(super) struct Send {
     /// Print the message as JSON.
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    config: ConfigArgument,
     #[command(flatten)]
     log: LogArguments,
     /// The text; `-` reads it from stdin, without the line break at its end.
@@ -118,7 +118,7 @@ fn body(arguments: &Send) -> Result<Value, Ended> {
 /// Prints the message and says how it ended.
 fn outcome(arguments: &Send, message: &Value) -> Ended {
     if arguments.json {
-        report::line(message);
+        report::json(message);
     }
     let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
     let (state, id, gateway) = (text("state"), text("id"), text("gateway"));
@@ -127,7 +127,11 @@ fn outcome(arguments: &Send, message: &Value) -> Ended {
             let ids = message.get("provider_ids").and_then(Value::as_array).into_iter().flatten();
             let ids = ids.filter_map(Value::as_str).collect::<Vec<_>>().join(",");
             let ids = if ids.is_empty() { String::new() } else { format!("  ids={ids}") };
-            report::line(format!("{state}  {id}  gateway={gateway}{ids}"));
+            let state = Look::of_stdout().paint(state, state);
+            report::coloured(format!(
+                "{state}  {}\n",
+                printable::line(&format!("{id}  gateway={gateway}{ids}"))
+            ));
         }
         return Ended::Well;
     }
@@ -162,9 +166,12 @@ fn mend(outcome: &str) -> &'static str {
 }
 
 async fn directly(arguments: &Send, body: &Value) -> Result<Ended, Ended> {
-    let config = installation::load(&arguments.config)?;
+    let config = installation::load(&arguments.server.config)?;
     let wait = Duration::from_secs(arguments.wait);
-    match app::send_once(config, installation::provider_dirs(), body, wait).await {
+    let progress = Progress::waiting(WAITING);
+    let sent = app::send_once(config, installation::provider_dirs(), body, wait).await;
+    drop(progress);
+    match sent {
         Ok(message) => Ok(outcome(arguments, &message::as_json(&message))),
         Err(SendError::Start(error)) => Err(start_error(&error)),
         Err(SendError::Refused(Refusal::Invalid(errors))) => {
@@ -185,12 +192,11 @@ async fn through_server(arguments: &Send, body: &Value) -> Result<Ended, Ended> 
     let server = arguments.server.reach(limit)?;
     let wait = arguments.wait.to_string();
     let request = server.request(Method::POST, &["v1", "messages"], &[("wait", &wait)])?;
-    let (status, answer) = server
-        .call(
-            request.json(body),
-            "the message may have been accepted: ask the recipient before you send it again",
-        )
-        .await?;
+    let progress = Progress::waiting(WAITING);
+    let uncertain = "the message may have been accepted: ask the recipient before you send it again";
+    let answered = server.call(request.json(body), uncertain).await;
+    drop(progress);
+    let (status, answer) = answered?;
     if status.is_success() && answer.get("state").is_some() {
         return Ok(outcome(arguments, &answer));
     }

@@ -1,12 +1,13 @@
 //! The running host, for the commands that talk to it.
 
-use super::{Ended, failed, report, wrong};
+use super::{ConfigArgument, Ended, failed, installation, printable, progress::Progress, report, wrong};
 use reqwest::{
     Certificate, Client, Method, RequestBuilder, StatusCode, Url, header::HeaderValue, redirect::Policy,
 };
 use serde_json::Value;
 use std::{
     fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,9 +15,10 @@ use std::{
 /// Where the running host is, and who asks.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServerArguments {
-    /// The running host.
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8025")]
-    server: String,
+    /// The running host. Default: GATEPOST_SERVER of the environment, then where the configuration lets it listen, then
+    /// http://127.0.0.1:8025.
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
     /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
@@ -24,7 +26,14 @@ pub(super) struct ServerArguments {
     /// SSL_CERT_FILE names.
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigArgument,
 }
+
+/// Where a host listens unless it is told otherwise.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
+
+const SERVER_VARIABLE: &str = "GATEPOST_SERVER";
 
 /// A way to the running host.
 pub(super) struct Server {
@@ -50,7 +59,7 @@ fn address(text: &str) -> Result<Url, String> {
 impl ServerArguments {
     /// Ready to ask; an answer may take as long as `limit`.
     pub(super) fn reach(&self, limit: Duration) -> Result<Server, Ended> {
-        let url = address(&self.server).map_err(|why| wrong(format!("--server: {why}")))?;
+        let url = self.address()?;
         // Elsewhere is not where the request was meant to go.
         let mut client = Client::builder().redirect(Policy::none()).timeout(limit);
         if is_loopback(&url) {
@@ -64,8 +73,34 @@ impl ServerArguments {
         if let Some(file) = &self.ca_file {
             client = client.tls_certs_only(authorities(file)?);
         }
-        let client = client.build().map_err(|error| failed(chain(&error)))?;
+        let client = client.build().map_err(|error| failed(cause(&error)))?;
         Ok(Server { url, client, key: self.api_key()? })
+    }
+
+    fn address(&self) -> Result<Url, Ended> {
+        let set = || std::env::var(SERVER_VARIABLE).ok().filter(|text| !text.is_empty());
+        let named = |what: &'static str| move |text: String| (what, text);
+        let named = self.server.clone().map(named("--server")).or_else(|| set().map(named(SERVER_VARIABLE)));
+        let (what, text) = match named {
+            Some(named) => named,
+            None => ("server.listen", self.configured()?),
+        };
+        address(&text).map_err(|why| wrong(format!("{what}: {why}")))
+    }
+
+    /// Where the configuration lets the host listen.
+    fn configured(&self) -> Result<String, Ended> {
+        let Some(server) = installation::server(&self.config)? else {
+            return Ok(format!("http://{DEFAULT}"));
+        };
+        let scheme = if server.tls.is_some() { "https" } else { "http" };
+        let listen = match server.listen {
+            any if any.port() == 0 => DEFAULT,
+            any if any.ip() == Ipv4Addr::UNSPECIFIED => (Ipv4Addr::LOCALHOST, any.port()).into(),
+            any if any.ip() == Ipv6Addr::UNSPECIFIED => (Ipv6Addr::LOCALHOST, any.port()).into(),
+            one => one,
+        };
+        Ok(format!("{scheme}://{listen}"))
     }
 
     fn api_key(&self) -> Result<Option<String>, Ended> {
@@ -116,15 +151,60 @@ impl Server {
         })
     }
 
+    /// What stands at this path. `refused` says what did not come of it.
+    pub(super) async fn get(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        refused: &str,
+    ) -> Result<Value, Ended> {
+        self.ask(self.request(Method::GET, segments, query)?, refused, "ask again").await
+    }
+
+    /// Sends it, and returns the answer if it is a good one. `uncertain` says what no answer leaves open.
+    pub(super) async fn ask(
+        &self,
+        request: RequestBuilder,
+        refused: &str,
+        uncertain: &str,
+    ) -> Result<Value, Ended> {
+        let progress = Progress::waiting(format!("waiting for {}", self.url));
+        let answered = self.call(request, uncertain).await;
+        drop(progress);
+        let (status, answer) = answered?;
+        if status.is_success() { Ok(answer) } else { Err(self.refused(refused, status, &answer)) }
+    }
+
+    /// A text that stands at this path.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(super) async fn text(&self, segments: &[&str]) -> Result<String, String> {
+        let request = self.request(Method::GET, segments, &[]).map_err(|_| String::new())?;
+        let why = |error: reqwest::Error| self.unreachable(&error, "ask again");
+        let response = request.send().await.map_err(why)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("{} answers {}; look at --server", self.url, status.as_u16()));
+        }
+        response.text().await.map_err(why)
+    }
+
+    /// Its address.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Sends it. `uncertain` says what no answer leaves open.
     pub(super) async fn call(
         &self,
         request: RequestBuilder,
         uncertain: &str,
     ) -> Result<(StatusCode, Value), Ended> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error, uncertain))?;
+        let no_answer = |error: reqwest::Error| failed(self.unreachable(&error, uncertain));
+        let response = request.send().await.map_err(no_answer)?;
         let status = response.status();
-        let answer = response.bytes().await.map_err(|error| self.unreachable(&error, uncertain))?;
+        let answer = response.bytes().await.map_err(no_answer)?;
         Ok((status, serde_json::from_slice(&answer).unwrap_or_default()))
     }
 
@@ -137,6 +217,9 @@ impl Server {
             (title, detail) => format!("{title}: {detail}"),
         };
         let mend = match status {
+            StatusCode::UNAUTHORIZED if self.key.is_some() => {
+                "give the key of an [[api_keys]] entry of the host; `gatepost api-key new` makes one"
+            }
             StatusCode::UNAUTHORIZED => {
                 "put the API key into GATEPOST_API_KEY, or name a file with --api-key-file"
             }
@@ -158,27 +241,30 @@ impl Server {
         if status.is_client_error() { Ended::Wrong } else { Ended::Failed }
     }
 
-    fn unreachable(&self, error: &reqwest::Error, uncertain: &str) -> Ended {
-        let (server, why) = (&self.url, chain(error));
+    fn unreachable(&self, error: &reqwest::Error, uncertain: &str) -> String {
+        let (server, why) = (&self.url, cause(error));
         if why.contains("certificate") {
-            return failed(format!(
-                "{server} can't be trusted: {why}; name the file of its CA with --ca-file"
-            ));
+            format!("{server} can't be trusted: {why}; name the file of its CA with --ca-file")
+        } else if why.contains("InvalidContentType") {
+            // What answers a TLS handshake with something else.
+            format!("{server} does not speak TLS; name it with http://, or give it a certificate")
+        } else if error.is_timeout() {
+            format!("no answer from {server} in time; {uncertain}")
+        } else if error.is_connect() || error.is_builder() {
+            format!("{server} can't be reached: {why}; does `gatepost serve` run there?")
+        } else {
+            format!("no answer from {server}: {why}; {uncertain}")
         }
-        if error.is_connect() || error.is_builder() {
-            return failed(format!("{server} can't be reached: {why}; does `gatepost serve` run there?"));
-        }
-        failed(format!("no answer from {server}: {why}; {uncertain}"))
     }
 }
 
 /// The innermost cause: what the outer ones say, the command says itself.
-fn chain(error: &reqwest::Error) -> String {
+fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    printable::without_numbers(&cause.to_string())
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -1,7 +1,7 @@
 //! Tables that fit the terminal.
 
-use rustix::termios::tcgetwinsize;
-use std::{fmt::Write as _, io};
+use super::{look::Look, printable};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A column may be cut to this, not further.
 const NARROWEST: usize = 8;
@@ -11,45 +11,76 @@ const GAP: usize = 2;
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
-    pub(super) title: &'static str,
-    /// Whether a long text in it may be cut.
-    pub(super) cut: bool,
-    /// Left out where there is no room for it, the largest first; `None`: never.
-    pub(super) left_out: Option<u8>,
+    title: &'static str,
+    cut: bool,
+    left_out: Option<u8>,
+    number: bool,
+    state: bool,
 }
 
-/// The width of the terminal; `None` where the answer goes elsewhere: then nothing is cut.
-pub(super) fn terminal_width() -> Option<usize> {
-    let size = tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+impl Column {
+    /// One that is always shown as a whole.
+    pub(super) const fn new(title: &'static str) -> Self {
+        Self { title, cut: false, left_out: None, number: false, state: false }
+    }
+
+    /// A long text in it may be cut.
+    pub(super) const fn cut(self) -> Self {
+        Self { cut: true, ..self }
+    }
+
+    /// Left out where there is no room for it, the largest rank first.
+    pub(super) const fn left_out(self, rank: u8) -> Self {
+        Self { left_out: Some(rank), ..self }
+    }
+
+    /// Its texts end where its title does.
+    pub(super) const fn number(self) -> Self {
+        Self { number: true, ..self }
+    }
+
+    /// Its texts have the colours of the states that they are.
+    pub(super) const fn state(self) -> Self {
+        Self { state: true, ..self }
+    }
 }
 
-/// The table, each row with a text for each column, no line wider than `width` if that can be.
-pub(super) fn table<const N: usize>(
-    columns: &[Column; N],
-    rows: &[[String; N]],
-    width: Option<usize>,
-) -> String {
-    let longest = |(number, column): (usize, &Column)| {
-        let of_rows = rows.iter().filter_map(|row| row.get(number)).map(|text| text.chars().count());
-        of_rows.chain([column.title.len()]).max().unwrap_or(0)
-    };
-    let natural = columns.iter().enumerate().map(longest).collect::<Vec<_>>();
+/// The table, each row with a text for each column, no line wider than the look if that can be.
+pub(super) fn table<const N: usize>(columns: &[Column; N], rows: &[[String; N]], look: Look) -> String {
+    let titles = columns.map(|column| column.title.to_owned());
+    let rows = rows.iter().map(|row| row.each_ref().map(|cell| printable::line(cell))).collect::<Vec<_>>();
+    let lines = || std::iter::once(&titles).chain(&rows);
+    let longest = |number: usize| lines().filter_map(|row| row.get(number)).map(|cell| cell.width()).max();
+    let natural = (0..N).map(|number| longest(number).unwrap_or(0)).collect::<Vec<_>>();
+    let room = look.width.unwrap_or(usize::MAX);
     let mut shown = vec![true; N];
     let widths = loop {
-        let widths = shrunk(columns, &natural, &shown, width.unwrap_or(usize::MAX));
+        let widths = shrunk(columns, &natural, &shown, room);
         let leave_out = columns.iter().zip(&mut shown).filter(|(_, shown)| **shown);
         let leave_out = leave_out.filter_map(|(column, shown)| Some((column.left_out?, shown)));
         match leave_out.max_by_key(|(rank, _)| *rank) {
-            Some((_, shown)) if total(&widths) > width.unwrap_or(usize::MAX) => *shown = false,
+            Some((_, shown)) if total(&widths) > room => *shown = false,
             _ => break widths,
         }
     };
     let mut text = String::new();
-    let titles = columns.iter().map(|column| column.title);
-    line(&mut text, titles, &widths);
-    for row in rows {
-        line(&mut text, row.iter().map(String::as_str), &widths);
+    for row in lines() {
+        let cells = columns.iter().zip(row).zip(&widths).filter_map(|(cell, width)| Some((cell, (*width)?)));
+        let mut line = Vec::new();
+        for ((column, cell), width) in cells {
+            let is_last = line.len() + 1 == widths.iter().flatten().count();
+            let cut = cut(cell, width);
+            let space = " ".repeat(width.saturating_sub(cut.width()));
+            let seen = if column.state { look.paint(cell, &cut) } else { cut };
+            line.push(match (column.number, is_last) {
+                (true, _) => space + &seen,
+                // No space at the end of a line.
+                (false, true) => seen,
+                (false, false) => seen + &space,
+            });
+        }
+        text.push_str(line.join(&" ".repeat(GAP)).trim_end());
+        text.push('\n');
     }
     text
 }
@@ -74,30 +105,30 @@ fn total(widths: &[Option<usize>]) -> usize {
     shown.clone().sum::<usize>() + shown.count().saturating_sub(1) * GAP
 }
 
-fn line<'t>(text: &mut String, cells: impl Iterator<Item = &'t str>, widths: &[Option<usize>]) {
-    let mut line = String::new();
-    for (cell, width) in cells.zip(widths).filter_map(|(cell, width)| Some((cell, (*width)?))) {
-        let cell = if cell.chars().count() > width {
-            cell.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-        } else {
-            cell.to_owned()
-        };
-        // A String takes whatever is written.
-        write!(line, "{cell:<width$}{:GAP$}", "").unwrap_or_default();
+/// `text`, or as much of it as `width` columns of the terminal hold.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    text.push_str(line.trim_end());
-    text.push('\n');
+    let mut room = width.saturating_sub(1);
+    let fits = text.chars().take_while(|character| {
+        let left = room.checked_sub(character.width().unwrap_or(0));
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    fits.chain(['…']).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [
-        Column { title: "ID", cut: false, left_out: None },
-        Column { title: "CREATED", cut: false, left_out: Some(1) },
-        Column { title: "TO", cut: true, left_out: Some(0) },
-    ];
+    const COLUMNS: [Column; 3] =
+        [Column::new("ID"), Column::new("CREATED").left_out(1), Column::new("TO").cut().left_out(0)];
+
+    fn within(width: usize) -> Look {
+        Look { width: Some(width), colours: false }
+    }
 
     fn rows() -> Vec<[String; 3]> {
         let row = |id: &str, to: &str| [id.to_owned(), "yesterday".to_owned(), to.to_owned()];
@@ -109,8 +140,8 @@ mod tests {
         let wide = "ID          CREATED    TO\n\
                     0123456789  yesterday  somebody with a long name\n\
                     1           yesterday  +49\n";
-        assert_eq!(table(&COLUMNS, &rows(), None), wide);
-        assert_eq!(table(&COLUMNS, &rows(), Some(48)), wide);
+        assert_eq!(table(&COLUMNS, &rows(), Look { width: None, colours: false }), wide);
+        assert_eq!(table(&COLUMNS, &rows(), within(48)), wide);
     }
 
     #[test]
@@ -118,14 +149,29 @@ mod tests {
         let cut = "ID          CREATED    TO\n\
                    0123456789  yesterday  somebody…\n\
                    1           yesterday  +49\n";
-        assert_eq!(table(&COLUMNS, &rows(), Some(32)), cut);
+        assert_eq!(table(&COLUMNS, &rows(), within(32)), cut);
         let less = "ID          TO\n0123456789  somebody with…\n1           +49\n";
-        assert_eq!(table(&COLUMNS, &rows(), Some(26)), less);
+        assert_eq!(table(&COLUMNS, &rows(), within(26)), less);
         let least = "ID\n0123456789\n1\n";
-        assert_eq!(table(&COLUMNS, &rows(), Some(5)), least);
+        assert_eq!(table(&COLUMNS, &rows(), within(5)), least);
         for width in 10..60 {
-            let table = table(&COLUMNS, &rows(), Some(width));
+            let table = table(&COLUMNS, &rows(), within(width));
             assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
         }
+    }
+    #[test]
+    fn what_is_wide_on_the_terminal_takes_its_room_and_is_harmless() {
+        let columns = [Column::new("TO").cut(), Column::new("N").number(), Column::new("STATE").state()];
+        let row = |to: &str, number: &str, state: &str| [to, number, state].map(str::to_owned);
+        let rows = [row("日本語の名前です", "7", "sent"), row("a\u{1b}[31mb", "12", "queued")];
+        let wide = "TO                 N  STATE\n\
+                    日本語の名前です   7  sent\n\
+                    a\\u{1b}[31mb      12  queued\n";
+        assert_eq!(table(&columns, &rows, within(40)), wide);
+        let narrow = table(&columns, &rows, Look { width: Some(20), colours: true });
+        assert_eq!(
+            narrow,
+            "TO         N  STATE\n日本語…   7  \u{1b}[32msent\u{1b}[0m\na\\u{1b}…  12  queued\n"
+        );
     }
 }

@@ -17,6 +17,7 @@ pub mod service;
 pub mod service_manager;
 pub mod smsc;
 pub mod smtp;
+pub mod terminal;
 pub mod webhook_receiver;
 
 use std::net::TcpListener;

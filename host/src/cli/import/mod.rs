@@ -17,7 +17,7 @@ mod servers;
 mod trial;
 mod yaml;
 
-use super::{ConfigArgument, Ended, failed, installation, report as terminal, wrong};
+use super::{ConfigArgument, Ended, failed, installation, progress::Progress, report as terminal, wrong};
 use crate::{app, config::Config, plugin::Registry};
 use clap::Subcommand;
 use export::Export;
@@ -30,6 +30,9 @@ use std::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatepost import privacyidea export.json --dry-run
+  gatepost import privacyidea export.json --out /etc/gatepost")]
 pub(super) struct Import {
     #[command(subcommand)]
     from: From,
@@ -79,7 +82,10 @@ fn privacyidea(arguments: &Privacyidea) -> Result<Ended, Ended> {
     let export = Export::read(&arguments.file).map_err(wrong)?;
     let registry = registry(&arguments.config)?;
     let folder = Folder::look(&arguments.out, arguments.force);
-    let mut plan = Plan::new(&export, &registry, &folder).map_err(|error| {
+    let progress = Progress::waiting("the providers look at the definitions");
+    let plan = Plan::new(&export, &registry, &folder);
+    drop(progress);
+    let mut plan = plan.map_err(|error| {
         failed(format!("the definitions can't be tried: {error}; make room for temporary files"))
     })?;
     if !arguments.dry_run {
@@ -100,7 +106,7 @@ fn privacyidea(arguments: &Privacyidea) -> Result<Ended, Ended> {
         ignored_sections: export.others,
     };
     if arguments.json {
-        terminal::line(serde_json::to_string_pretty(&report).map_err(failed)?);
+        terminal::json(&report);
     } else {
         terminal::text(&report);
     }

@@ -1,16 +1,22 @@
 //! `gatepost messages list`
 
-use super::text;
 use crate::cli::{
-    Ended, report,
+    Ended,
+    answer::{text, time},
+    look::Look,
+    progress::Progress,
+    report,
     server::Server,
-    table::{Column, table, terminal_width},
+    table::{Column, table},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// As many as one answer holds.
 const PAGE: usize = 1000;
+
+/// As many as are listed where nothing is said.
+const LIMIT: u32 = 100;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -37,26 +43,42 @@ pub(super) struct List {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// How many at most.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = LIMIT, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Go on where a former list ended: its `next_cursor`.
     #[arg(long)]
     cursor: Option<String>,
 }
 
+impl Default for List {
+    fn default() -> Self {
+        Self {
+            state: None,
+            gateway: None,
+            to: None,
+            tag: None,
+            since: None,
+            until: None,
+            limit: LIMIT,
+            cursor: None,
+        }
+    }
+}
+
 const COLUMNS: [Column; 6] = [
-    Column { title: "ID", cut: false, left_out: None },
-    Column { title: "CREATED", cut: false, left_out: Some(3) },
-    Column { title: "STATE", cut: false, left_out: None },
-    Column { title: "TO", cut: true, left_out: None },
-    Column { title: "GATEWAY", cut: true, left_out: Some(1) },
-    Column { title: "TAG", cut: true, left_out: Some(2) },
+    Column::new("ID"),
+    Column::new("CREATED").left_out(3),
+    Column::new("STATE").state(),
+    Column::new("TO").cut(),
+    Column::new("GATEWAY").cut().left_out(1),
+    Column::new("TAG").cut().left_out(2),
 ];
 
 pub(super) async fn run(arguments: &List, server: &Server, as_json: bool) -> Result<Ended, Ended> {
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let mut messages = Vec::new();
     let mut cursor = arguments.cursor.clone();
+    let progress = Progress::counting("messages", limit);
     loop {
         let page = (limit - messages.len()).min(PAGE).to_string();
         let query = [
@@ -76,6 +98,7 @@ pub(super) async fn run(arguments: &List, server: &Server, as_json: bool) -> Res
             return Err(server.refused("not listed", status, &answer));
         }
         if let Some(Value::Array(page)) = answer.get_mut("messages").map(Value::take) {
+            progress.advance(page.len());
             messages.extend(page);
         }
         cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
@@ -83,13 +106,15 @@ pub(super) async fn run(arguments: &List, server: &Server, as_json: bool) -> Res
             break;
         }
     }
+    drop(progress);
     if as_json {
-        report::line(json!({ "messages": messages, "next_cursor": cursor }));
-    } else if messages.is_empty() {
+        return Ok(report::json(&json!({ "messages": messages, "next_cursor": cursor })));
+    }
+    if messages.is_empty() {
         report::line("there are no such messages");
     } else {
         let rows = messages.iter().map(row).collect::<Vec<_>>();
-        report::text(table(&COLUMNS, &rows, terminal_width()));
+        report::coloured(table(&COLUMNS, &rows, Look::of_stdout()));
         if cursor.is_some() {
             report::line(format!("and more; --limit {} shows more of them", limit.saturating_mul(10)));
         }
@@ -98,12 +123,7 @@ pub(super) async fn run(arguments: &List, server: &Server, as_json: bool) -> Res
 }
 
 fn row(message: &Value) -> [String; 6] {
-    let mut row = ["id", "created_at", "state", "to", "gateway", "tag"].map(|name| text(message, name));
-    if let Some(created) = row.get_mut(1)
-        && let Some((seconds, _)) = created.split_once('.')
-    {
-        // Milliseconds are of no use to people.
-        *created = format!("{seconds}Z");
-    }
-    row
+    let [id, state, to, gateway, tag] =
+        ["id", "state", "to", "gateway", "tag"].map(|name| text(message, name));
+    [id, time(message, "created_at"), state, to, gateway, tag]
 }
