@@ -1,15 +1,16 @@
 //! `gatepost check`
 
 use super::{
-    ConfigArgument, Ended, LogArguments, installation, progress::Progress, report, serve::start_error,
+    ConfigArgument, Ended, LogArguments, failed, installation, progress::Progress, report, serve::start_error,
 };
 use crate::{
     app::{self, Checked},
-    config::Draft,
+    config::{ConfigProblem, Draft},
     gateway::Gateway,
     message::Outcome,
 };
 use futures_util::future::join_all;
+use serde_json::json;
 use std::path::Path;
 use tokio::runtime::Runtime;
 
@@ -18,12 +19,16 @@ use tokio::runtime::Runtime;
   gatepost check
   gatepost check --config ./gatepost.toml
   gatepost check --probe
+  gatepost check --json
 
 Exit code: 0 nothing is wrong, 1 a probe failed, 2 the configuration is wrong.")]
 pub(super) struct Check {
     /// Contact the service behind each gateway too, without sending a message.
     #[arg(long)]
     probe: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigArgument,
     #[command(flatten)]
@@ -42,6 +47,9 @@ fn check(arguments: &Check) -> Result<Ended, Ended> {
     let draft = installation::read(&arguments.config)?;
     let file = draft.config.file.clone();
     let checked = app::check(draft, &installation::provider_dirs()).map_err(|error| start_error(&error))?;
+    if arguments.json {
+        return document(&file, &checked, arguments.probe);
+    }
     for found in &checked.refused {
         report::warning(found);
     }
@@ -53,7 +61,51 @@ fn check(arguments: &Check) -> Result<Ended, Ended> {
         return Err(Ended::Wrong);
     }
     report::line(summary(&file, &checked));
-    if arguments.probe { probe(&checked.gateways) } else { Ok(Ended::Well) }
+    if !arguments.probe {
+        return Ok(Ended::Well);
+    }
+    let probed = probe(&checked.gateways)?;
+    for (gateway, probed) in checked.gateways.iter().zip(&probed) {
+        let said = match probed {
+            Ok(line) => format!("ok: {line}"),
+            Err(outcome) => refusal(outcome),
+        };
+        report::line(format!("{}: {said}", gateway.name));
+    }
+    Ok(end(&probed))
+}
+
+/// All of it, for programs.
+fn document(file: &Path, checked: &Checked, wants_probes: bool) -> Result<Ended, Ended> {
+    let found = |problem: &ConfigProblem| {
+        let ConfigProblem { location, key, what, mend } = problem;
+        json!({ "location": location.to_string(), "key": key, "detail": format!("{what}; {mend}") })
+    };
+    let is_wrong = !checked.problems.is_empty();
+    let probed = if wants_probes && !is_wrong { Some(probe(&checked.gateways)?) } else { None };
+    let probes = probed.as_ref().map(|probed| {
+        let line = |(gateway, probed): (&Gateway, &Result<String, Outcome>)| {
+            let (outcome, code, detail) = match probed {
+                Ok(line) => ("ok", None, Some(line)),
+                Err(outcome) => (outcome.kind.as_str(), outcome.code.as_ref(), outcome.detail.as_ref()),
+            };
+            json!({ "gateway": &*gateway.name, "outcome": outcome, "code": code, "detail": detail })
+        };
+        checked.gateways.iter().zip(probed).map(line).collect::<Vec<_>>()
+    });
+    report::json(&json!({
+        "file": file.display().to_string(),
+        "gateways": checked.gateways.iter().map(|gateway| &*gateway.name).collect::<Vec<_>>(),
+        "problems": checked.problems.iter().map(found).collect::<Vec<_>>(),
+        "warnings": checked.warnings.iter().map(found).collect::<Vec<_>>(),
+        "refused": checked.refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "probes": probes,
+    }));
+    Ok(if is_wrong { Ended::Wrong } else { end(&probed.unwrap_or_default()) })
+}
+
+fn end(probed: &[Result<String, Outcome>]) -> Ended {
+    if probed.iter().all(Result::is_ok) { Ended::Well } else { Ended::Failed }
 }
 
 /// Prints all that is wrong with a configuration that is not to be used, also what its providers find.
@@ -75,11 +127,10 @@ fn summary(file: &Path, checked: &Checked) -> String {
     format!("{}: {gateways}, no problem", file.display())
 }
 
-/// All at once, in the time of the slowest; printed in the order of the configuration.
-fn probe(gateways: &[Gateway]) -> Result<Ended, Ended> {
+/// All at once, in the time of the slowest; in the order of the gateways.
+fn probe(gateways: &[Gateway]) -> Result<Vec<Result<String, Outcome>>, Ended> {
     let runtime = Runtime::new().map_err(|error| {
-        report::error(format!("the probes can't run: {error}; raise the limits of this process"));
-        Ended::Failed
+        failed(format!("the probes can't run: {error}; raise the limits of this process"))
     })?;
     let progress = Progress::counting("services contacted", gateways.len());
     let probed = runtime.block_on(join_all(gateways.iter().map(|gateway| async {
@@ -90,17 +141,7 @@ fn probe(gateways: &[Gateway]) -> Result<Ended, Ended> {
     drop(progress);
     // A provider whose threads hang must not keep the process from ending.
     runtime.shutdown_background();
-    let mut ended = Ended::Well;
-    for (gateway, probed) in gateways.iter().zip(probed) {
-        match probed {
-            Ok(line) => report::line(format!("{}: ok: {line}", gateway.name)),
-            Err(outcome) => {
-                report::line(format!("{}: {}", gateway.name, refusal(&outcome)));
-                ended = Ended::Failed;
-            }
-        }
-    }
-    Ok(ended)
+    Ok(probed)
 }
 
 /// `misconfigured: wrong password (401)`

@@ -78,12 +78,12 @@ impl ServerArguments {
     }
 
     fn address(&self) -> Result<Url, Ended> {
-        let set = || std::env::var(SERVER_VARIABLE).ok().filter(|text| !text.is_empty());
-        let named = |what: &'static str| move |text: String| (what, text);
-        let named = self.server.clone().map(named("--server")).or_else(|| set().map(named(SERVER_VARIABLE)));
-        let (what, text) = match named {
-            Some(named) => named,
-            None => ("server.listen", self.configured()?),
+        // An empty variable is one that is not set.
+        let set = std::env::var(SERVER_VARIABLE).ok().filter(|text| !text.is_empty());
+        let (what, text) = match (&self.server, set) {
+            (Some(text), _) => ("--server", text.clone()),
+            (None, Some(text)) => (SERVER_VARIABLE, text),
+            (None, None) => ("server.listen", self.configured()?),
         };
         address(&text).map_err(|why| wrong(format!("{what}: {why}")))
     }
@@ -218,7 +218,7 @@ impl Server {
         };
         let mend = match status {
             StatusCode::UNAUTHORIZED if self.key.is_some() => {
-                "give the key of an [[api_keys]] entry of the host; `gatepost api-key new` makes one"
+                "give a key of the host's in GATEPOST_API_KEY or with --api-key-file; `gatepost api-key new` makes one"
             }
             StatusCode::UNAUTHORIZED => {
                 "put the API key into GATEPOST_API_KEY, or name a file with --api-key-file"

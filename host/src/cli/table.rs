@@ -171,7 +171,7 @@ mod tests {
         let narrow = table(&columns, &rows, Look { width: Some(20), colours: true });
         assert_eq!(
             narrow,
-            "TO         N  STATE\n日本語…   7  \u{1b}[32msent\u{1b}[0m\na\\u{1b}…  12  queued\n"
+            "TO         N  STATE\n日本語…    7  \u{1b}[32msent\u{1b}[0m\na\\u{1b}…  12  queued\n"
         );
     }
 }

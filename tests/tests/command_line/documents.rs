@@ -2,7 +2,7 @@
 
 use crate::{LONG, TO, run, site};
 use gatepost_tests::{Host, site::api_key};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn document(arguments: &[&str], code: i32) -> Value {
     let ended = run(arguments, &[("GATEPOST_API_KEY", "chief")]);
@@ -43,6 +43,14 @@ fn every_command_that_answers_does_so_in_json_too() {
     assert_eq!(here, there);
     let script = document(&[&["providers", "script"][..], &local].concat(), 0);
     assert_eq!(script, host.get("/v1/providers/script").body);
+    let checked = document(&[&["check", "--probe"][..], &local].concat(), 0);
+    assert_eq!((&checked["problems"], checked["gateways"].as_array().map(Vec::len)), (&json!([]), Some(2)));
+    assert_eq!(checked["probes"][0]["outcome"], "ok");
+    site.configure(&site.configuration().replace("[store]", "[store]\nno_such_key = 1"));
+    let checked = document(&[&["check"][..], &local].concat(), 2);
+    let problem = &checked["problems"][0];
+    assert_eq!((&problem["key"], checked.get("probes")), (&json!("store.no_such_key"), Some(&Value::Null)));
+    assert!(problem["location"].as_str().unwrap().contains("gatepost.toml:"), "{problem}");
     document(&["api-key", "new", "app", "--json"], 0);
 }
 

@@ -39,6 +39,7 @@ fn the_package_installs_serves_upgrades_and_goes() {
     }
     for file in [
         "man/man1/gatepost.1",
+        "man/man1/gatepost-messages-list.1",
         "bash-completion/completions/gatepost",
         "zsh/vendor-completions/_gatepost",
         "fish/vendor_completions.d/gatepost.fish",

@@ -69,7 +69,13 @@ fn routes_explain_themselves_on_the_command_line() {
     let lines = explained.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(
         lines.collect::<Vec<_>>(),
-        ["route default", "1. away usable up", "2. broken usable up", "3. outbox usable up"]
+        [
+            "route default",
+            "GATEWAY NOW WHY",
+            "1. away usable up",
+            "2. broken usable up",
+            "3. outbox usable up"
+        ]
     );
     let json = talk(&host, &["routes", "explain", "--to", TO, "--tag", "login", "--json"]);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();

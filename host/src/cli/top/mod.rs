@@ -33,7 +33,7 @@ const PERIOD: Duration = Duration::from_secs(1);
   gatepost top --once
   gatepost top --once --json
 
-q or Ctrl-C leaves. Rates and times are those of the last 10 seconds; where no submit ended in them, times are those since the host's
+q or Ctrl-C leaves. Rates and times are those of the last 10 seconds; where no submit ended in them, times are those since the host's \
 start. No API key is needed.")]
 pub(super) struct Top {
     /// Print one frame, after a second in which rates are measured; so it is too where stdout is no terminal.
