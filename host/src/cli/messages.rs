@@ -70,13 +70,20 @@ pub(super) fn run(arguments: &Messages) -> Ended {
     })
 }
 
-const EVENTS: [Column; 3] =
-    [Column::new("EVENT"), Column::new("STATE").state(), Column::new("GATEWAY").cut()];
+const EVENTS: [Column; 2] = [Column::new("EVENT"), Column::new("STATE").state()];
 
 const ATTEMPTS: [Column; 5] = [
     Column::new("ATTEMPT"),
     Column::new("GATEWAY").cut(),
     Column::new("OUTCOME").state(),
+    Column::new("CODE").cut(),
+    Column::new("DETAIL").cut(),
+];
+
+const RECEIPTS: [Column; 5] = [
+    Column::new("RECEIPT"),
+    Column::new("PART").cut(),
+    Column::new("STATUS").state(),
     Column::new("CODE").cut(),
     Column::new("DETAIL").cut(),
 ];
@@ -87,20 +94,19 @@ fn show(message: &Value) -> Ended {
         ["id", "state", "reason", "to", "route", "gateway", "tag", "priority", "created_at", "expires_at"]
     {
         let text = text(message, name);
-        report::coloured(format!(
-            "{name:<12} {}\n",
-            look.paint(if name == "state" { &text } else { "" }, &text)
-        ));
+        let state = if name == "state" { text.as_str() } else { "" };
+        report::coloured(format!("{name:<12} {}\n", look.paint(state, &text)));
     }
-    let event = |event: &Value| ["at", "state", "gateway"].map(|name| text(event, name));
-    let attempt = |attempt: &Value| {
-        ["started_at", "gateway", "outcome", "code", "detail"].map(|name| text(attempt, name))
-    };
-    let events = members(message, "events").iter().map(event).collect::<Vec<_>>();
-    report::coloured(format!("\n{}", table(&EVENTS, &events, look)));
-    let attempts = members(message, "attempts").iter().map(attempt).collect::<Vec<_>>();
-    if !attempts.is_empty() {
-        report::coloured(format!("\n{}", table(&ATTEMPTS, &attempts, look)));
-    }
+    section(message, "events", &EVENTS, ["at", "state"], look);
+    section(message, "attempts", &ATTEMPTS, ["started_at", "gateway", "outcome", "code", "detail"], look);
+    section(message, "receipts", &RECEIPTS, ["at", "provider_id", "status", "code", "detail"], look);
     Ended::Well
+}
+
+/// The list as a table, if there is anything in it.
+fn section<const N: usize>(message: &Value, list: &str, columns: &[Column; N], names: [&str; N], look: Look) {
+    let rows = members(message, list).iter().map(|one| names.map(|name| text(one, name))).collect::<Vec<_>>();
+    if !rows.is_empty() {
+        report::coloured(format!("\n{}", table(columns, &rows, look)));
+    }
 }

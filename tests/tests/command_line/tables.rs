@@ -61,6 +61,7 @@ fn what_others_have_written_does_nothing_to_a_terminal() {
         "id": "1", "state": HOSTILE, "to": HOSTILE, "gateway": HOSTILE, "tag": HOSTILE,
         "created_at": HOSTILE, "attempts": [{ "gateway": HOSTILE, "outcome": HOSTILE, "detail": HOSTILE }],
         "events": [{ "at": HOSTILE, "state": HOSTILE }], "provider_ids": [HOSTILE],
+        "receipts": [{ "at": HOSTILE, "status": HOSTILE, "detail": HOSTILE }],
     });
     let problem = json!({ "title": HOSTILE, "status": 422, "detail": HOSTILE, "errors": [
         { "pointer": HOSTILE, "detail": HOSTILE }, { "pointer": HOSTILE, "detail": HOSTILE },
