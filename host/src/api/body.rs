@@ -8,7 +8,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// How much of a body that is too large is read before it is refused.
 const DRAINED: usize = 8 << 20;
@@ -34,7 +34,7 @@ pub(super) async fn json(request: Request, largest: usize) -> Result<Value, Prob
 pub(super) async fn bytes(request: Request, largest: usize) -> Result<Vec<u8>, Problem> {
     let awaits_permission = request.headers().contains_key(header::EXPECT);
     // While the body comes, the request may lose its place to others.
-    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let place = request.extensions().get::<Place>().cloned();
     let body = request.into_body();
     let drained = DRAINED.max(largest);
     // Whoever asks before sending, or would send without end, is told at once.

@@ -175,10 +175,10 @@ async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response
 
 /// What holds for every request.
 async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
-    let Some(place) = api.shared.requests.try_take().map(Arc::new) else {
+    let Some(place) = api.shared.requests.try_take() else {
         return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
     };
-    request.extensions_mut().insert(Arc::clone(&place));
+    request.extensions_mut().insert(place.clone());
     let method = request.method().clone();
     // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
     let path = request.extensions().get::<MatchedPath>().cloned();
