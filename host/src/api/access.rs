@@ -1,6 +1,6 @@
 //! Who asks, and what they may do.
 
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::{
     accept::Caller,
     config::{ApiKey, Reach, Scope},
@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{
     extract::Request,
-    http::{HeaderMap, StatusCode, header, uri::Authority},
+    http::{HeaderMap, header, uri::Authority},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ impl Access {
         match authority {
             // Of two, which one counts depends on who reads them.
             Some(authority) if hosts < 2 && is_loopback(authority.host()) => Ok(()),
-            _ => Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+            _ => Err(Problem::of(problem::WRONG_HOST).detail(
                 "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
             )),
         }
@@ -59,11 +59,7 @@ impl Access {
         if self.keys.is_empty() {
             return Ok(Identity { key: None });
         }
-        let unknown = |detail: &str| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
-                .detail(detail)
-                .challenge()
-        };
+        let unknown = |detail: &str| Problem::of(problem::UNAUTHORIZED).detail(detail).challenge();
         let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
             unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")
         })?;

@@ -8,14 +8,15 @@
 use super::{
     Api,
     feed::{Place, Told},
-    filter,
-    problem::Problem,
+    filter::{self, FilterParameters},
+    problem::{self, Problem, problems},
+    wait,
 };
 use crate::store::Filter;
 use axum::{
     body::{Body, Bytes},
     extract::State as Extract,
-    http::{HeaderMap, HeaderName, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
@@ -35,6 +36,41 @@ const PIECE: usize = 8 * 1024;
 /// When a client that was refused may try again.
 const RETRY: Duration = Duration::from_secs(5);
 
+problems!(
+    NotStreamed: problem::ANY,
+    problem::KEYED,
+    &[problem::INVALID_PARAMETER],
+);
+
+/// Follow changes of state, as server-sent events.
+///
+/// Scope: `read`. Each change comes as `id`, a number that only grows, `event: message`, and `data`: the message (schema `Message`) as it
+/// stood then. Who comes again with the last `id` misses nothing and sees nothing twice; `0` begins with the oldest change that is kept.
+/// A block with an `id` and no `data` is no event: it tells where to go on. There are 256 streams at most.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "followEvents",
+    tag = "messages",
+    security(("bearer" = ["read"]), ("basic" = ["read"])),
+    params(
+        FilterParameters,
+        ("last_event_id" = Option<String>, Query, description = "Where to go on; the header counts before it", nullable = false,
+            pattern = "^[0-9]{1,19}$", example = json!("4711")),
+        ("Last-Event-ID" = Option<String>, Header, description = "Where to go on: the `id` of the last event", nullable = false,
+            pattern = "^[0-9]{1,19}$", example = json!("4711")),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The stream, which ends with the host",
+            body = String,
+            content_type = "text/event-stream",
+            example = ": Gatepost\nretry: 1000\nid: 4711\n\nid: 4712\nevent: message\ndata: {\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", \"state\": \"sent\", \"…\": \"…\"}\n\n"
+        ),
+        NotStreamed
+    )
+)]
 pub(super) async fn show(
     Extract(api): Extract<Api>,
     uri: Uri,
@@ -44,9 +80,7 @@ pub(super) async fn show(
     let (filter, mut given) = filter::parse(&uri, &["last_event_id"])?;
     let resume = resume_after(&headers, given.remove("last_event_id"))?;
     let (place, latest) = api.shared.feed.join().ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-            .detail("too many streams of events at once")
-            .retry_after(RETRY)
+        Problem::of(problem::OVERLOADED).detail("too many streams of events at once").retry_after(RETRY)
     })?;
     // A number beyond the last change is another store's: the rest of it will not come here.
     let position = resume.unwrap_or(latest).min(latest);
@@ -85,8 +119,7 @@ fn resume_after(headers: &HeaderMap, query: Option<String>) -> Result<Option<u64
         (None, Some(text)) => ("last_event_id", text.as_str()),
         (None, None) => return Ok(None),
     };
-    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = number.ok_or_else(|| {
+    let number = wait::whole(text).ok_or_else(|| {
         Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
     });
     number.map(Some)

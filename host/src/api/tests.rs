@@ -1,4 +1,5 @@
 mod batch;
+mod document;
 mod history;
 mod reach;
 mod receipts;
@@ -16,7 +17,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    http::{Method, request::Builder},
+    http::{Method, StatusCode, request::Builder},
 };
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
