@@ -42,9 +42,9 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
-    /// Write docs/providers out of what the providers declare.
+    /// Write docs/openapi.json and docs/providers out of what host and providers say of themselves.
     Docs {
-        /// Write nothing: fail where a page is not what its provider declares.
+        /// Write nothing: fail where one of them is stale.
         #[arg(long)]
         check: bool,
     },

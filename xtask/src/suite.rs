@@ -30,6 +30,8 @@ const SOAK_PUSHES: u32 = 10_000;
 /// How often `soak` cuts the links with an SMSC, and how many random PDUs it has read.
 const SOAK_LINK_CUTS: u32 = 50;
 const SOAK_PDUS: u32 = 1_000_000;
+/// How many seconds `soak` looks for requests that are answered otherwise than the OpenAPI document says.
+const SOAK_SCHEMATHESIS_SECONDS: u32 = 600;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -42,6 +44,7 @@ const CUTS: &str = "GATEPOST_CUTS";
 const PUSHES: &str = "GATEPOST_PUSHES";
 const LINK_CUTS: &str = "GATEPOST_LINK_CUTS";
 const PDUS: &str = "GATEPOST_PDUS";
+const SCHEMATHESIS_SECONDS: &str = "GATEPOST_SCHEMATHESIS_SECONDS";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -87,6 +90,12 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     )?;
     suite.environment.push((PDUS, SOAK_PDUS.to_string().into()));
     suite.run("random PDUs", &["--package", "gatepost-provider-smpp", "--test", "streams"], None)?;
+    suite.environment.push((SCHEMATHESIS_SECONDS, SOAK_SCHEMATHESIS_SECONDS.to_string().into()));
+    suite.run(
+        "schemathesis",
+        &["--package", "gatepost-tests", "--test", "openapi", "--", "--nocapture"],
+        Some("schemathesis"),
+    )?;
     suite.close()
 }
 

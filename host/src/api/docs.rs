@@ -5,11 +5,13 @@ use super::{
     problem::{self, Problem, problems},
 };
 use axum::{
+    body::Bytes,
     extract::{Path, rejection::PathRejection},
     http::HeaderMap,
     response::{Redirect, Response},
 };
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, LazyLock},
 };
@@ -23,7 +25,11 @@ static FILES: LazyLock<BTreeMap<&str, Page>> = LazyLock::new(|| {
     let config = Arc::new(Config::new(["/openapi.json"]));
     let of_swagger_ui = |name, content_type| {
         let file = utoipa_swagger_ui::serve(name, Arc::clone(&config)).ok().flatten();
-        (name, Page::new(content_type, file.map(|file| file.bytes.into_owned()).unwrap_or_default()))
+        let contents = file.map_or_else(Bytes::new, |file| match file.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        });
+        (name, Page::new(content_type, contents))
     };
     BTreeMap::from([
         of_swagger_ui("swagger-ui.css", "text/css; charset=utf-8"),

@@ -23,6 +23,7 @@ use futures_util::stream;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 /// How often something is sent at least: less often, and proxies in between take the stream for dead.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(15);
@@ -35,6 +36,24 @@ const PIECE: usize = 8 * 1024;
 
 /// When a client that was refused may try again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// An event of the stream: its fields.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the feed writes events down; this describes them")]
+struct StateChanged {
+    /// The number of the change.
+    #[schema(pattern = "^[0-9]{1,19}$", examples("4712"))]
+    id: String,
+    /// Always the same word.
+    #[schema(pattern = "^message$", examples("message"))]
+    event: String,
+    /// The message as it stood then: a `Message`, as JSON.
+    #[schema(
+        content_media_type = "application/json",
+        examples("{\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", …}")
+    )]
+    data: String,
+}
 
 problems!(
     NotStreamed: problem::ANY,
@@ -64,9 +83,9 @@ problems!(
         (
             status = 200,
             description = "The stream, which ends with the host",
-            body = String,
+            body = StateChanged,
             content_type = "text/event-stream",
-            example = ": Gatepost\nretry: 1000\nid: 4711\n\nid: 4712\nevent: message\ndata: {\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", \"state\": \"sent\", \"…\": \"…\"}\n\n"
+            example = json!({ "id": "4712", "event": "message", "data": "{\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", …}" })
         ),
         NotStreamed
     )

@@ -109,6 +109,9 @@ problems!(
         (status = 202, description = "It is on disk", body = Shown<'_>, headers(
             ("Location" = String, description = "Where the message is"),
             ("Preference-Applied" = String, description = "The wait that was asked for by `Prefer`")
+        ), links(
+            ("show" = (operation_id = "showMessage", parameters(("id" = "$response.body#/id")), description = "See what became of it")),
+            ("cancel" = (operation_id = "cancelMessage", parameters(("id" = "$response.body#/id")), description = "Cancel it"))
         )),
         (status = 502, description = "It was not delivered: it failed, expired, was canceled, or its receipt says so", body = NotDelivered,
             content_type = "application/problem+json",

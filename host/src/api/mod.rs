@@ -1,4 +1,7 @@
 //! The HTTP API: one file a resource, every error a problem document.
+//!
+//! A handler says above itself (`#[utoipa::path(…)]`) what it takes and every answer that it gives, and goes into the table of routes below:
+//! router and OpenAPI document are made of the same entry. What it may go wrong with it lists by kind (`problems!`).
 
 mod access;
 mod body;
