@@ -1,6 +1,7 @@
 """What no document can say of a request, since only the configuration of the fuzzed host knows it, or the clock."""
 
 import datetime
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import schemathesis
 SITE = json.loads(os.environ["GATEPOST_SITE"])
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+turns = itertools.count()
 
 
 @schemathesis.hook
@@ -48,8 +51,11 @@ def in_time(message):
     duration = re.fullmatch("([0-9]+)(ms|s|m|h|d)", str(message.get("valid_for")), re.ASCII)
     if duration and not 1 <= int(duration[1]) * UNITS[duration[2]] <= 7 * 86400:
         message["valid_for"] = "120s"
-    time = re.match("([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt]", str(message.get("send_at")), re.ASCII)
     today = datetime.datetime.now(datetime.timezone.utc)
+    day = (today + datetime.timedelta(days=7)).date().isoformat()
+    time = re.match("([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt]", str(message.get("send_at")), re.ASCII)
     if time and int(time[1]) >= today.year:
-        day = (today + datetime.timedelta(days=7)).date().isoformat()
         message["send_at"] = day + message["send_at"][10:]
+    # One in two waits for its time, and can be canceled.
+    if "send_at" not in message and next(turns) % 2:
+        message["send_at"] = day + "T12:00:00Z"
