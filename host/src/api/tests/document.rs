@@ -71,7 +71,6 @@ async fn every_operation_is_there_and_no_other_method() {
     let host = Host::new(10, vec![key("root", &[Scope::Admin])]).await;
     let document = document();
     let operations = operations(&document);
-    assert_eq!(operations.len(), 16);
     let mut ids = BTreeSet::new();
     for (method, path, operation) in &operations {
         for told in ["summary", "operationId"] {
