@@ -232,7 +232,7 @@ problems!(
     operation_id = "putGateway",
     tag = "gateways",
     security(("bearer" = ["admin"]), ("basic" = ["admin"])),
-    params(("name" = String, Path, description = "The gateway", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = json!("backup"))),
+    params(("name" = String, Path, description = "The gateway", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = json!("clickatell"))),
     request_body(
         content = NewGateway,
         description = "The definition, at most 1 MiB",
@@ -325,7 +325,7 @@ problems!(
     operation_id = "deleteGateway",
     tag = "gateways",
     security(("bearer" = ["admin"]), ("basic" = ["admin"])),
-    params(("name" = String, Path, description = "The gateway", example = json!("backup"))),
+    params(("name" = String, Path, description = "The gateway", example = json!("clickatell"))),
     responses((status = 204, description = "It is gone"), NotDeleted)
 )]
 pub(super) async fn delete(
