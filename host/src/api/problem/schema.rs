@@ -33,7 +33,7 @@ fn response(status: StatusCode, kinds: &[Kind]) -> Response {
             let how = "How to send the key: as bearer token, or with basic authentication.";
             response.header("WWW-Authenticate", HeaderBuilder::new().description(Some(how)).build())
         }
-        StatusCode::SERVICE_UNAVAILABLE => response.header(
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => response.header(
             "Retry-After",
             HeaderBuilder::new()
                 .schema(Some(seconds))
