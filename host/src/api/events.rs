@@ -143,16 +143,16 @@ pub(super) async fn show(
 /// The number of the last change that the client has seen. The header counts before the query: a browser adds it when it comes again,
 /// with the address that it was given at first.
 fn resume_after(headers: &HeaderMap, query: Option<String>) -> Result<Option<u64>, Problem> {
-    const HEADER: &str = "last-event-id";
-    let (name, text) = match (headers.get(HEADER), &query) {
-        (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or_default()),
-        (None, Some(text)) => ("last_event_id", text.as_str()),
-        (None, None) => return Ok(None),
+    let number = |name, text: &str| {
+        wait::whole(text).ok_or_else(|| {
+            Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
+        })
     };
-    let number = wait::whole(text).ok_or_else(|| {
-        Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
-    });
-    number.map(Some)
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
+    let header = header.map(|text| number("Last-Event-ID", text)).transpose()?;
+    // Wrong is wrong, also where it does not count.
+    let query = query.map(|text| number("last_event_id", &text)).transpose()?;
+    Ok(header.or(query))
 }
 
 /// One client's stream. It moves only when the client takes something.
