@@ -134,7 +134,7 @@ fn breaker_states() -> Object {
 }
 
 /// What [`Gateway`] has besides the definition: a client may put back what it got.
-const ADDED: [&str; 6] = ["name", "state", "why", "breaker", "queue_depth", "in_flight"];
+pub(super) const ADDED: [&str; 6] = ["name", "state", "why", "breaker", "queue_depth", "in_flight"];
 
 problems!(NotListed: problem::ANY, problem::KEYED, &[problem::INVALID_PARAMETER]);
 

@@ -44,7 +44,7 @@ pub fn document() -> &'static str {
             the route that it names, or along the first route that fits.\n\n\
             Every error is a problem document (RFC 9457, `application/problem+json`) that says what is wrong and how to mend it. \
             Nothing here but the paths of this document is there: 404; a method that a path does not have is answered with 405 and \
-            the header `Allow`. What a message does not have as a member is refused, not ignored, and so are unknown query parameters below `/v1`. A key has scopes: `send` (messages, and \
+            the header `Allow`. A head of more than 64 KiB or 100 headers is answered with 431. What a message does not have as a member is refused, not ignored, and so are unknown query parameters below `/v1`. A key has scopes: `send` (messages, and \
             one's own to see and cancel), `read` (all of them), `receipt` (post receipts of the key's gateways), `admin` (everything). \
             A host without keys listens on loopback alone, and lets everybody send and read.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),

@@ -137,6 +137,15 @@ async fn a_message_has_the_members_that_the_document_names_and_no_others() {
     }
 }
 
+#[test]
+fn a_definition_has_the_members_that_the_document_names_and_no_others() {
+    let schema = &document()["components"]["schemas"]["NewGateway"];
+    let named = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>();
+    let taken = crate::config::GATEWAY_MEMBERS.into_iter().chain(super::super::gateways::ADDED);
+    assert_eq!(named, taken.collect());
+    assert_eq!(schema["additionalProperties"], false);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_bounds_of_the_document_are_the_readers() {
     let host = Host::new(10_000, Vec::new()).await;
