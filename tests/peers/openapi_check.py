@@ -25,10 +25,25 @@ def fits(schema, value, where, components):
         complaints.append(f"{where}: {error.json_path}: {error.message[:300]}")
 
 
+def merged(schema, schemas):
+    """A schema that is made of others, as one: what each of them names has to be there, and nothing else."""
+    if "$ref" in schema:
+        return merged(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    whole = {"properties": dict(schema.get("properties", {})), "required": list(schema.get("required", []))}
+    for part in schema.get("allOf", []):
+        part = merged(part, schemas)
+        whole["properties"] |= part.get("properties", {})
+        whole["required"] += part.get("required", [])
+    return whole if "allOf" in schema else schema
+
+
 def closed(components):
     """The schemas with no room for what they do not name: a member that is answered has to be described. Problems may have others."""
     components = json.loads(json.dumps(components))
-    for name, schema in components["schemas"].items():
+    schemas = components["schemas"]
+    for name, schema in schemas.items():
+        schemas[name] = merged(schema, schemas)
+    for name, schema in schemas.items():
         if "properties" in schema and name != "Problem":
             schema["additionalProperties"] = False
     return components

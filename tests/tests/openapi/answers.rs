@@ -123,6 +123,56 @@ fn the_document_and_every_example_in_it_are_right_and_every_answer_fits() {
     said.ask("GET /v1/routes/explain", 422, get(&host, "/v1/routes/explain"));
     said.ask("GET /v1/events", 422, get(&host, "/v1/events?last_event_id=x"));
 
+    let reload = || host.client().post(host.url("/v1/reload"));
+    let delete = |name: &str| host.client().delete(host.url(&format!("/v1/gateways/{name}")));
+    let put = |name: &str, definition: &Value| {
+        host.client().put(host.url(&format!("/v1/gateways/{name}"))).json(definition)
+    };
+    let mut spare = described.definition();
+    said.ask("PUT /v1/gateways/{name}", 201, put("spare", &spare));
+    spare["description"] = "Our account".into();
+    spare["rate"] = "50/s".into();
+    spare["retry"] = json!({ "attempts": 2, "first": "1s", "max": "1m" });
+    spare["parameters"]["PASSWORD"] = "secret".into();
+    let defined = said.ask("PUT /v1/gateways/{name}", 200, put("spare", &spare));
+    // What is shown is a definition too.
+    said.ask("PUT /v1/gateways/{name}", 200, put("spare", &defined.body));
+    said.ask(
+        "PUT /v1/gateways/{name}",
+        422,
+        put("spare", &json!({ "provider": "nobodys", "colour": "red" })),
+    );
+    said.ask("PUT /v1/gateways/{name}", 409, put("clickatell", &spare));
+    let example =
+        &document.body["paths"]["/v1/gateways/{name}"]["put"]["requestBody"]["content"]["application/json"];
+    said.ask("PUT /v1/gateways/{name}", 201, put("backup", &example["example"]));
+    said.ask("DELETE /v1/gateways/{name}", 204, delete("backup"));
+    said.ask("GET /v1/gateways", 200, get(&host, "/v1/gateways"));
+    said.ask("GET /v1/gateways", 422, get(&host, "/v1/gateways?x=1"));
+    said.ask("GET /v1/gateways/{name}", 200, get(&host, "/v1/gateways/spare"));
+    said.ask("GET /v1/gateways/{name}", 404, get(&host, "/v1/gateways/nobodys"));
+    let check = |rest: &str| host.client().post(host.url(&format!("/v1/gateways/{rest}")));
+    said.ask("POST /v1/gateways/{name}/check", 200, check("spare/check"));
+    said.ask("POST /v1/gateways/{name}/check", 200, check("spare/check?probe=1"));
+    said.ask("POST /v1/gateways/{name}/check", 404, check("nobodys/check"));
+    said.ask("POST /v1/gateways/{name}/check", 422, check("spare/check?probe=2"));
+    said.ask("DELETE /v1/gateways/{name}", 204, delete("spare"));
+    said.ask("DELETE /v1/gateways/{name}", 404, delete("spare"));
+    said.ask("DELETE /v1/gateways/{name}", 409, delete("clickatell"));
+    said.ask("GET /v1/providers", 200, get(&host, "/v1/providers"));
+    said.ask("GET /v1/providers/{name}", 200, get(&host, "/v1/providers/http"));
+    said.ask("GET /v1/providers/{name}", 404, get(&host, "/v1/providers/nobodys"));
+    said.ask("POST /v1/reload", 200, reload());
+    described.site.add_gateways("wrong.toml", "[gateways.wrong]\nprovider = \"nobodys\"\n");
+    said.ask("POST /v1/reload", 422, reload());
+    said.ask("PUT /v1/gateways/{name}", 409, put("spare", &spare));
+
+    let limited = client::with_key("limited");
+    let ask = |address: String| limited.get(host.url(&address));
+    said.ask("GET /v1/routes", 200, ask("/v1/routes".into()));
+    said.ask("GET /v1/routes", 429, ask("/v1/routes".into()));
+    said.ask("GET /v1/routes", 414, ask(format!("/v1/routes?{}", "x".repeat(9000))));
+
     let raw = |body: &'static str| host.client().post(host.url("/v1/messages")).body(body);
     said.ask("POST /v1/messages", 400, raw("{").header("content-type", "application/json"));
     said.ask("POST /v1/messages", 415, raw("{}"));

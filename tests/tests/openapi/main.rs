@@ -13,6 +13,7 @@ use gatepost_tests::{
     },
     site::api_key,
 };
+use serde_json::{Value, json};
 
 /// The key that may do everything.
 const ROOT: &str = "root";
@@ -21,7 +22,7 @@ const ROOT: &str = "root";
 struct Described {
     site: Site,
     receiver: WebhookReceiver,
-    _service: Nginx,
+    service: Nginx,
 }
 
 impl Described {
@@ -34,9 +35,20 @@ impl Described {
         let webhooks = format!("[webhooks]\nallow = {origins}\nsecret = \"{SECRET}\"\n");
         let route = "[routes.default]\ngateways = [\"clickatell\"]\n";
         let gateways = gateway("clickatell", &service, "/yes") + &gateway("strict", &service, "/no");
-        let keys = api_key(ROOT, &["admin"], "") + &api_key("app", &["send"], "routes = [\"default\"]");
+        let keys = api_key(ROOT, &["admin"], "")
+            + &api_key("app", &["send"], "routes = [\"default\"]")
+            + &api_key("limited", &["read"], "rate = \"1/min\"");
         let site = Site::new(&[webhooks, route.into(), gateways, keys].concat());
-        Self { site, receiver, _service: service }
+        Self { site, receiver, service }
+    }
+
+    /// A definition such as that of `clickatell`.
+    fn definition(&self) -> Value {
+        json!({
+            "provider": "http",
+            "parameters": { "URL": format!("{}/yes", self.service.origin()), "HTTP_METHOD": "GET" },
+            "options": { "to": "{phone}", "text": "{otp}" },
+        })
     }
 }
 
