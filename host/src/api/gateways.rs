@@ -108,7 +108,7 @@ struct Fares {
     /// Whether messages go through it.
     state: GatewayState,
     /// Why it is not up.
-    #[schema(required = true, examples("5 submits in a row failed"))]
+    #[schema(required = true, examples("breaker open, next try in 12 s; last: 503 Service Unavailable"))]
     why: Option<String>,
     breaker: Breaker,
     /// Messages that wait for it.
@@ -120,7 +120,7 @@ struct Fares {
 /// A gateway's circuit breaker.
 #[derive(Debug, Serialize, ToSchema)]
 struct Breaker {
-    /// `open`: nothing is submitted for a while. `half-open`: a few are, to see.
+    /// `open`: nothing is submitted for a while. `half-open`: one message tries.
     #[schema(schema_with = breaker_states)]
     state: &'static str,
 }
@@ -129,7 +129,7 @@ fn breaker_states() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(["closed", "open", "half-open"]))
-        .description(Some("`open`: nothing is submitted for a while. `half-open`: a few are, to see."))
+        .description(Some("`open`: nothing is submitted for a while. `half-open`: one message tries."))
         .build()
 }
 
@@ -225,7 +225,8 @@ problems!(
 /// Define a gateway: the definition takes the place of the one that is there, or is new.
 ///
 /// Scope: `admin`, for the key's gateways. The definition is tried first: what its provider finds wrong is in `errors`. A secret that is
-/// `"__CENSORED__"` stays what it is. A gateway of a file that holds more than its definition is changed there by hand: 409.
+/// `"__CENSORED__"` stays what it is. A gateway that is defined in a
+/// file with others is changed there by hand: 409.
 #[utoipa::path(
     put,
     path = "/v1/gateways/{name}",

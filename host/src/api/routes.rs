@@ -157,7 +157,7 @@ problems!(NotExplained: problem::ANY, problem::KEYED, &[problem::NO_SUCH_ROUTE, 
     responses((status = 200, description = "The way that it would take", body = Explanation,
             example = json!({ "route": "default", "gateways": [
                 { "name": "clickatell", "usable": true, "why": "up" },
-                { "name": "backup-smpp", "usable": false, "why": "down: 5 submits in a row failed" }
+                { "name": "backup-smpp", "usable": false, "why": "breaker open, next try in 12 s; last: 503 Service Unavailable" }
             ] })), NotExplained)
 )]
 pub(super) async fn explain(now: Now, uri: Uri, headers: HeaderMap) -> Result<Json<Explanation>, Problem> {

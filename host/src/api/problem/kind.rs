@@ -35,7 +35,7 @@ kinds! {
     NO_SUCH_METHOD = METHOD_NOT_ALLOWED "no-such-method" "This can't be done here", "the header Allow says what can";
     TOO_SLOW = REQUEST_TIMEOUT "too-slow" "The body took too long", "it has to come within 30 seconds";
     NOT_CHANGED = CONFLICT "not-changed" "The gateway is not changed",
-        "gatepost.toml:12: is defined there, with others in the file; change it by hand, and reload";
+        "/etc/gatepost/gatepost.toml:12: this gateway is defined there; move it into /etc/gatepost/gateways.d/clickatell.toml, alone";
     KEY_REUSED = CONFLICT "key-reused" "The Idempotency-Key was used before",
         "this Idempotency-Key was used for another request in the last 24 hours; use another one for another request";
     NOT_QUEUED = CONFLICT "not-queued" "The message can't be canceled",
@@ -51,7 +51,7 @@ kinds! {
     INVALID_PARAMETER = UNPROCESSABLE_ENTITY "invalid-parameter" "The request has an invalid parameter",
         "wait: must be whole seconds, at most 60";
     CONFIGURATION_REFUSED = UNPROCESSABLE_ENTITY "configuration-refused" "The configuration is refused, and the one before goes on",
-        "gatepost.toml:12: gateways.clickatell.parameters.URL: is missing; add it";
+        "/etc/gatepost/gatepost.toml:12: gateways.clickatell.parameters.URL: is missing; add it";
     NO_RECEIPT = UNPROCESSABLE_ENTITY "no-receipt" "The request holds no receipt", "the field \"MessageSid\" is missing";
     TOO_MANY_REQUESTS = TOO_MANY_REQUESTS "too-many-requests" "Too many requests with this API key",
         "this key's rate is used up for the moment";
