@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, env};
 
 /// How long it looks.
-const SECONDS: u64 = 20;
+const SECONDS: u64 = 60;
 
 #[test]
 fn schemathesis_finds_nothing() {
@@ -17,6 +17,8 @@ fn schemathesis_finds_nothing() {
     let settings = tree::workspace().join("tests/peers/schemathesis");
     let spare = described.definition();
     assert_eq!(host.put("/v1/gateways/spare", &spare).status, 201);
+    // What it has to say of the machine is another matter.
+    let before = host.log().lines().count();
     let site = json!({
         "gateways": ["clickatell"], "routes": ["default"], "callbacks": [described.receiver.url("/hook")], "providers": ["http"],
         "spare": "spare", "definition": spare,
@@ -40,7 +42,8 @@ fn schemathesis_finds_nothing() {
     assert!(host.is_running());
 
     let log = host.log();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+    let lines =
+        log.lines().skip(before).map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
     let troubles = lines
         .iter()
         .filter(|line| ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap()))
