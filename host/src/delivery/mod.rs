@@ -29,6 +29,7 @@ use crate::{
 };
 use actor::Actor;
 use decide::{View, World};
+use futures_util::future::join_all;
 use hub::Hub;
 pub use hub::Ticket;
 use lapse::Lapse;
@@ -250,7 +251,7 @@ impl Delivery {
     }
 
     /// What the gateways look like now, those that only have a queue left among them. How old their oldest message is the store has to
-    /// say `within` this time.
+    /// say `within` this time. All providers are asked for theirs at once, and none is waited for longer than a second.
     pub async fn figures(&self, within: Duration) -> Vec<GatewayFigures> {
         let now = self.shared.clock.now();
         let oldest = tokio::time::timeout(within, self.shared.store.oldest()).await.ok().and_then(Result::ok);
@@ -262,6 +263,11 @@ impl Delivery {
             valid_for: gateway.limits.valid_for,
         };
         let roster = self.shared.roster();
+        let provided = roster
+            .gateways
+            .iter()
+            .map(async |gateway| (gateway.name.to_string(), gateway.handle.figures().await));
+        let mut provided = join_all(provided).await.into_iter().collect::<BTreeMap<_, _>>();
         let defined = roster.gateways.iter();
         let defined = defined.map(|gateway| (gateway.name.to_string(), Some(running(gateway)), 0));
         let mut figures = defined.collect::<Vec<_>>();
@@ -278,7 +284,15 @@ impl Delivery {
             let oldest = oldest.as_ref().map(since);
             let in_flight =
                 roster.seats.get(name.as_str()).map(|seat| seat.in_flight.load(Ordering::Relaxed));
-            GatewayFigures { name, running, depth, oldest, in_flight: in_flight.unwrap_or_default() }
+            let provided = provided.remove(&name).unwrap_or_default();
+            GatewayFigures {
+                name,
+                running,
+                depth,
+                oldest,
+                in_flight: in_flight.unwrap_or_default(),
+                provided,
+            }
         });
         figures.collect()
     }

@@ -225,7 +225,7 @@ mod tests {
         body.extend([class, 0, 0, 0, 0, 0, 0, data_coding, 0, u8::try_from(content.len()).unwrap()]);
         body.extend(content);
         body.extend(tlvs);
-        Incoming { id: 5, status: 0, sequence: 1, pdu: None, body: Bytes::from(body) }
+        Incoming { id: 5, status: 0, sequence: 1, body: Bytes::from(body) }
     }
 
     fn receipt_of(class: u8, content: &[u8], tlvs: &[u8]) -> Receipt {
@@ -316,7 +316,7 @@ mod tests {
     fn a_body_that_is_cut_is_no_delivery() {
         let whole = incoming(0, 0, b"hello", b"").body;
         for length in 0..whole.len() {
-            let cut = Incoming { id: 5, status: 0, sequence: 1, pdu: None, body: whole.slice(..length) };
+            let cut = Incoming { id: 5, status: 0, sequence: 1, body: whole.slice(..length) };
             assert!(read(&cut).is_none(), "{length}");
         }
     }
