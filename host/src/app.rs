@@ -100,12 +100,11 @@ impl App {
         let counting = Arc::clone(&metrics);
         let prepared =
             tokio::task::spawn_blocking(move || prepare(config, &default_dirs, clock, counting)).await;
-        let Prepared { config, store, registry, gateways, webhooks } = prepared.map_err(task_failed)??;
+        let Prepared { config, store, registry, gateways, inbox } = prepared.map_err(task_failed)??;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
-        let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
+        let delivery = Delivery::start_telling(gateways, inbox);
         let routes = Routes::new(config.routes.clone());
         let max_queued = config.store.max_queued;
         let acceptor = Acceptor::new(Arc::clone(&store), delivery, routes, clock, max_queued, metrics);
@@ -242,7 +241,7 @@ struct Prepared {
     store: Arc<dyn Store>,
     registry: Registry,
     gateways: Vec<Gateway>,
-    webhooks: Arc<Webhooks>,
+    inbox: Inbox,
 }
 
 fn prepare(
@@ -261,8 +260,8 @@ fn prepare(
     let (keeping, telling) = (Arc::clone(&store), Arc::clone(&metrics));
     let webhooks = Webhooks::start(keeping, &config.webhooks, config.inbound.clone(), clock, telling)
         .map_err(StartError::Webhooks)?;
-    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics, Arc::clone(&webhooks)));
-    let built = build_gateways(&config, &registry, Doubts::default(), Some(sink));
+    let inbox = Inbox::new(Arc::clone(&store), clock, metrics, webhooks);
+    let built = build_gateways(&config, &registry, Doubts::default(), Some(Arc::new(inbox.clone())));
     let gateways = built.complete().map_err(StartError::Config)?;
-    Ok(Prepared { config, store, registry, gateways, webhooks })
+    Ok(Prepared { config, store, registry, gateways, inbox })
 }

@@ -197,13 +197,14 @@ impl Actor {
             drop(sending);
             return self.spawn(id, size, submit::lapse(ready, shared));
         }
+        let under_way = shared.respelling.under_way(&self.gateway.name, shared.clock.now(), id);
         match self.gateway.status.begin() {
             Ok(permit) => {
                 if let Some(bucket) = &mut self.bucket {
                     bucket.take();
                 }
                 let gateway = self.gateway.clone();
-                self.spawn(id, size, submit::deliver(gateway, ready, permit, sending, shared));
+                self.spawn(id, size, submit::deliver(gateway, ready, permit, (sending, under_way), shared));
             }
             // A submit that ended this moment has made it unusable.
             Err(_) => self.buffer.push_front(ready),

@@ -12,6 +12,7 @@ mod lapse;
 mod mailbox;
 mod receipts;
 mod record;
+mod respelt;
 mod submit;
 mod sweep;
 pub mod webhooks;
@@ -30,6 +31,7 @@ pub use hub::Ticket;
 use lapse::Lapse;
 use mailbox::Mailbox;
 pub use receipts::Inbox;
+use respelt::Respelling;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -52,6 +54,7 @@ struct Shared {
     gateways: BTreeMap<Arc<str>, (Gateway, Arc<Mailbox>)>,
     hub: Hub,
     inbox: Inbox,
+    respelling: Arc<Respelling>,
     lapse: Lapse,
     /// Tells of gateways that became usable, or ceased to be.
     changes: Changes,
@@ -129,30 +132,18 @@ impl Delivery {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let webhooks = Webhooks::silent(Arc::clone(&store), clock, Arc::clone(&metrics));
-        Self::start_telling(store, gateways, clock, metrics, webhooks)
+        Self::start_telling(gateways, Inbox::new(store, clock, metrics, webhooks))
     }
 
-    /// The same with webhooks.
-    pub fn start_telling(
-        store: Arc<dyn Store>,
-        gateways: Vec<Gateway>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        webhooks: Arc<Webhooks>,
-    ) -> Arc<Self> {
+    /// The same with the inbox into which the providers of these gateways put what they have to say, and its webhooks.
+    pub fn start_telling(gateways: Vec<Gateway>, inbox: Inbox) -> Arc<Self> {
         let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
-        Self::start_with(store, gateways, clock, metrics, webhooks, jitter)
+        Self::start_with(gateways, inbox, jitter)
     }
 
     /// The same with chances of the caller's own.
-    pub fn start_with(
-        store: Arc<dyn Store>,
-        gateways: Vec<Gateway>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        webhooks: Arc<Webhooks>,
-        jitter: Jitter,
-    ) -> Arc<Self> {
+    pub fn start_with(gateways: Vec<Gateway>, inbox: Inbox, jitter: Jitter) -> Arc<Self> {
+        let Inbox { store, clock, metrics, webhooks, respelling, .. } = inbox.clone();
         let depths = store.depths();
         let running =
             gateways.into_iter().map(|gateway| (Arc::clone(&gateway.name), (gateway, Arc::default())));
@@ -160,7 +151,8 @@ impl Delivery {
             clock,
             gateways: running.collect(),
             hub: Hub::default(),
-            inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics), Arc::clone(&webhooks)),
+            inbox,
+            respelling,
             lapse: Lapse::default(),
             changes: Changes::default(),
             jitter,
@@ -175,6 +167,8 @@ impl Delivery {
             actors.spawn(Actor::new(gateway.clone(), Arc::clone(mailbox), Arc::clone(&shared)).run());
         }
         actors.spawn(lapse::run(Arc::clone(&shared)));
+        let waited = depths.iter().map(|(name, _)| name.clone()).collect();
+        actors.spawn(respelt::run(Arc::clone(&shared), waited));
         shared.webhooks.begin();
         for (name, count) in depths {
             if shared.gateways.contains_key(name.as_str()) {
@@ -237,6 +231,12 @@ impl Delivery {
             GatewayFigures { name, breaker, depth, oldest }
         });
         Ok(figures.collect())
+    }
+
+    /// Where what services say goes.
+    #[cfg(test)]
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.shared.inbox
     }
 
     /// What tells applications.

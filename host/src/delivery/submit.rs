@@ -1,6 +1,6 @@
 //! One message through one gateway: submission, outcome, record.
 
-use super::{Shared, decide, hub::Sending, receipts::moved_on, record};
+use super::{Shared, decide, hub::Sending, receipts::moved_on, record, respelt::UnderWay};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
@@ -24,7 +24,7 @@ pub(super) async fn deliver(
     gateway: Gateway,
     mut ready: Ready,
     permit: Permit,
-    sending: Sending,
+    sending: (Sending, UnderWay),
     shared: Arc<Shared>,
 ) -> Ended {
     let id = ready.place.id;

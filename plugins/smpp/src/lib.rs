@@ -17,6 +17,7 @@ mod pace;
 mod queue;
 mod request;
 mod session;
+mod spelling;
 mod text;
 
 use client::Client;
