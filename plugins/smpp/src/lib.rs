@@ -7,6 +7,7 @@
 
 mod address;
 mod alphabet;
+mod backoff;
 mod client;
 mod config;
 mod deliver;
