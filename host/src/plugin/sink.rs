@@ -94,3 +94,19 @@ fn spellings(ext: &str) -> Vec<String> {
     let spellings = ext.get("spellings").and_then(Value::as_array).into_iter().flatten();
     spellings.filter_map(Value::as_str).take(MOST_SPELLINGS).map(id_as_kept).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_are_bounded_and_what_makes_no_sense_is_left_alone() {
+        for nothing in ["", "nonsense", "[]", "{}", r#"{"spellings": "a"}"#, r#"{"spellings": {"a": 1}}"#] {
+            assert!(spellings(nothing).is_empty(), "{nothing}");
+        }
+        assert_eq!(spellings(r#"{"later": 1, "spellings": ["a", 1, "b"]}"#), ["a", "b"]);
+        let many = serde_json::json!({ "spellings": vec!["a".repeat(10_000); 1000] }).to_string();
+        assert_eq!(spellings(&many).len(), MOST_SPELLINGS);
+        assert_eq!(spellings(&many)[0], id_as_kept(&"a".repeat(10_000)));
+    }
+}
