@@ -140,7 +140,7 @@ fn check(text: &str, encoding: Encoding, long: Long, most: u8, reference: u16) {
         assert_eq!(cut.err(), Some(Unfit::Parts(count)));
         return;
     }
-    let (found, parts) = cut.ok().expect("it fits");
+    let (found, parts) = cut.expect("it fits");
     assert_eq!(found, alphabet);
     let whole = count == 1 || long == Long::Payload;
     assert_eq!(parts.len(), if whole { 1 } else { count });
