@@ -105,7 +105,7 @@ pub(super) async fn unmatched(
 }
 
 fn as_json(Unmatched { receipt, .. }: &Unmatched) -> Value {
-    let Receipt { gateway, provider_id, status, code, detail, at } = receipt;
+    let Receipt { gateway, provider_id, status, code, detail, at, .. } = receipt;
     json!({
         "gateway": gateway,
         "provider_id": provider_id,

@@ -1,6 +1,7 @@
 //! The binds of a gateway: made at the start, kept, made again when they are lost.
 
 use crate::{
+    backoff::Backoff,
     config::{Bind, Config},
     figures::{self, Counts, Figures, State},
     inbound::Inbox,
@@ -28,13 +29,6 @@ use std::{
     time::Duration,
 };
 use tokio_rustls::TlsConnector;
-
-/// The first pause before a bind is tried again, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// A bind that lasted so long was a good one: the pauses begin anew.
-const LASTED: Duration = Duration::from_secs(5);
 
 /// Nobody waits for the parts any more once it is dropped, as by a cancelled submit.
 struct Withdrawing(Arc<Parts>);
@@ -125,7 +119,7 @@ impl Client {
 
     /// Keeps one bind until the gateway stops.
     async fn keep(&self, bind: Bind, counts: &Mutex<Counts>) {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         loop {
             let began = Instant::now();
             figures::locked(counts).state = State::Binding;
@@ -145,14 +139,8 @@ impl Client {
                 Over::Unbound => tracing::info!(?bind, "the SMSC unbinds"),
                 Over::Lost(why) => tracing::warn!(?bind, "the bind is lost: {why}"),
             }
-            if began.elapsed() >= LASTED {
-                pause = FIRST_PAUSE;
-            }
-            // At any moment of it, so that many binds don't come back at once.
-            let wait = pause.mul_f64(fastrand::f64());
-            pause = (pause * 2).min(LONGEST_PAUSE);
             select! {
-                () = sleep(wait) => {}
+                () = sleep(backoff.pause(began.elapsed())) => {}
                 () = self.context.stopped() => return,
             }
         }

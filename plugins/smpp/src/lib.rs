@@ -7,6 +7,7 @@
 
 mod address;
 mod alphabet;
+mod backoff;
 mod client;
 mod config;
 mod deliver;
@@ -18,6 +19,7 @@ mod pace;
 mod queue;
 mod request;
 mod session;
+mod spelling;
 mod text;
 
 use client::Client;

@@ -8,7 +8,10 @@ mod inbound;
 mod links;
 mod outcomes;
 mod receipts;
+mod probes;
+mod respelt;
 mod secrecy;
+mod texts;
 
 use gatepost_tests::{Answer, Host, peers::smsc::Smsc};
 
