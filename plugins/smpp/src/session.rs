@@ -18,6 +18,7 @@ use gatepost_provider_api::{
     SubmitError,
     tokio::{
         select,
+        task::yield_now,
         time::{Instant, sleep_until, timeout},
     },
     tracing,
@@ -202,7 +203,8 @@ impl Session<'_> {
                     Ok(()) => self.stalled_at = None,
                     Err(error) => return Over::Lost(error.to_string()),
                 },
-                () = client.queue.wake.notified(), if has_room => {}
+                // Others may be about to add theirs: one write takes all of them.
+                () = client.queue.wake.notified(), if has_room => yield_now().await,
                 Some((sequence, stored)) = self.events.next(), if !self.events.is_empty() => {
                     self.acknowledge(writer, sequence, if stored { 0 } else { COME_AGAIN });
                 }
