@@ -11,6 +11,7 @@
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
 //! | `GATEPOST_LISTED` | how many messages are listed while others are accepted; default 10000 |
 //! | `GATEPOST_CUTS` | how often a client of the stream of events is cut; default 10 |
+//! | `GATEPOST_SMPP_TEXTS` | how many random texts go through an SMSC; default 300 |
 //! | `GATEPOST_LINK_CUTS` | how often the links with an SMSC are cut under load; default 5 |
 //! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_RELOADS` | how often the configuration is reloaded under load; default 10 |

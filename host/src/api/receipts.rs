@@ -187,7 +187,7 @@ pub(super) async fn unmatched(
 
 impl From<Unmatched> for ShownReceipt {
     fn from(Unmatched { receipt, .. }: Unmatched) -> Self {
-        let Receipt { gateway, provider_id, status, code, detail, at } = receipt;
+        let Receipt { gateway, provider_id, status, code, detail, at, .. } = receipt;
         Self { gateway, provider_id, status, code, detail, at }
     }
 }

@@ -26,15 +26,19 @@ impl Redactor {
     }
 
     /// Takes out these message texts: the whole, each of their lines, and each run of four digits or more, which is what a code looks
-    /// like; as they are and as JSON and URLs write them.
-    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+    /// like; as they are and as JSON and URLs write them. For words of at most `longest` characters: what is longer can't stand in them, and no
+    /// spelling of a text is shorter than the text.
+    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>, longest: usize) -> Self {
+        let fits = |text: &str| text.trim().chars().take(longest.saturating_add(1)).count() <= longest;
         let mut needles = Vec::new();
         for text in texts {
-            needles.extend(spellings(text));
-            if text.contains('\n') {
-                needles.extend(text.lines().flat_map(spellings));
+            if fits(text) {
+                needles.extend(spellings(text));
             }
-            needles.extend(digit_runs(text).map(str::to_owned));
+            if text.contains('\n') {
+                needles.extend(text.lines().filter(|line| fits(line)).flat_map(spellings));
+            }
+            needles.extend(digit_runs(text).filter(|run| fits(run)).map(str::to_owned));
         }
         Self::new(needles)
     }
@@ -73,7 +77,7 @@ impl std::fmt::Debug for Redactor {
 pub fn mask_recipient<'a>(words: &'a str, recipient: &Recipient) -> Cow<'a, str> {
     let whole = recipient.expose();
     let bare = whole.trim_start_matches(['+', ' ']);
-    if bare.chars().count() < SHORTEST {
+    if bare.chars().count() < SHORTEST || !words.contains(bare) {
         return Cow::Borrowed(words);
     }
     let masked = recipient.to_string();
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_text_is_taken_out_whole_by_line_and_by_its_code() {
-        let redactor = Redactor::texts(["Your code is 123456\nUse it soon"]);
+        let redactor = Redactor::texts(["Your code is 123456\nUse it soon"], usize::MAX);
         for says in [
             "refused: Your code is 123456\nUse it soon",
             "refused: Your code is 123456",
@@ -195,6 +199,21 @@ mod tests {
             assert!(!redacted.contains("123456") && !redacted.contains("Use"), "{redacted}");
         }
         assert_eq!(redactor.redact("status 500"), "status 500");
+    }
+
+    #[test]
+    fn in_words_that_are_short_nothing_is_overlooked() {
+        let text = " <Your> code/is \"ä\u{1f511}\" 123456\n1234 & more\nab cd ";
+        let whole = Redactor::texts([text], usize::MAX);
+        for spelling in
+            spellings(text).iter().chain(text.lines().flat_map(spellings).collect::<Vec<_>>().iter())
+        {
+            for words in [spelling.as_str(), "code 123456", "1234", "x1234 y"] {
+                let bounded = Redactor::texts([text], words.chars().count());
+                assert_eq!(bounded.redact(words), whole.redact(words), "{words}");
+            }
+            assert!(whole.redact(spelling).contains(REDACTED), "{spelling}");
+        }
     }
 
     #[test]
