@@ -15,6 +15,7 @@
 //! | `GATEPOST_LINK_CUTS` | how often the links with an SMSC are cut under load; default 5 |
 //! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_RELOADS` | how often the configuration is reloaded under load; default 10 |
+//! | `GATEPOST_SCHEMATHESIS_SECONDS` | how long schemathesis looks for what the OpenAPI document does not say; default 20 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds or of the cuts; by default the clock chooses, and the seed is printed |
 
 #![allow(

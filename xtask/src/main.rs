@@ -55,9 +55,9 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         revision: u32,
     },
-    /// Write docs/providers out of what the providers declare.
+    /// Write docs/openapi.json and docs/providers out of what host and providers say of themselves.
     Docs {
-        /// Write nothing: fail where a page is not what its provider declares.
+        /// Write nothing: fail where one of them is stale.
         #[arg(long)]
         check: bool,
     },

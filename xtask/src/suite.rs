@@ -33,6 +33,8 @@ const SOAK_TEXTS: u32 = 5_000;
 const SOAK_PDUS: u32 = 1_000_000;
 /// How often `soak` reloads the configuration under load.
 const SOAK_RELOADS: u32 = 100;
+/// How many seconds `soak` looks for requests that are answered otherwise than the OpenAPI document says.
+const SOAK_SCHEMATHESIS_SECONDS: u32 = 600;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -47,6 +49,7 @@ const LINK_CUTS: &str = "GATEPOST_LINK_CUTS";
 const RELOADS: &str = "GATEPOST_RELOADS";
 const TEXTS: &str = "GATEPOST_SMPP_TEXTS";
 const PDUS: &str = "GATEPOST_PDUS";
+const SCHEMATHESIS_SECONDS: &str = "GATEPOST_SCHEMATHESIS_SECONDS";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -100,6 +103,12 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
     suite.run("texts", &["--package", "gatepost-tests", "--test", "smpp"], Some("random_texts"))?;
     suite.environment.push((PDUS, SOAK_PDUS.to_string().into()));
     suite.run("random PDUs", &["--package", "gatepost-provider-smpp", "--test", "streams"], None)?;
+    suite.environment.push((SCHEMATHESIS_SECONDS, SOAK_SCHEMATHESIS_SECONDS.to_string().into()));
+    suite.run(
+        "schemathesis",
+        &["--package", "gatepost-tests", "--test", "openapi", "--", "--nocapture"],
+        Some("schemathesis"),
+    )?;
     suite.close()
 }
 

@@ -1,5 +1,6 @@
 mod batch;
 mod connections;
+mod document;
 mod history;
 mod reach;
 mod receipts;
@@ -17,7 +18,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    http::{Method, request::Builder},
+    http::{Method, StatusCode, request::Builder},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};

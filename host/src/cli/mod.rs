@@ -85,6 +85,9 @@ enum Command {
     /// Print the man page.
     #[command(hide = true)]
     Man,
+    /// Print the OpenAPI document that the host answers at /openapi.json.
+    #[command(hide = true, name = "openapi")]
+    OpenApi,
 }
 
 /// The configuration file, for every command that reads one.
@@ -144,6 +147,7 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
+        Command::OpenApi => manual::openapi(),
     };
     ended.into()
 }
