@@ -78,7 +78,8 @@ impl Problem {
             kind: format!("{PREFIX}{}", kind.word),
             title: kind.title.into(),
             status: kind.status.as_u16(),
-            detail: None,
+            // Where nothing more is to be said.
+            detail: Some(kind.title.into()),
             errors: Vec::new(),
             members: Map::new(),
         };

@@ -11,6 +11,8 @@ const LONGEST: usize = 500;
 
 /// What is shorter stands in every text by chance.
 const SHORTEST: usize = 4;
+/// Words of so many bytes may have been shortened by whoever said them: then any beginning of what is to be taken out is, at their end.
+const CUT: usize = 200;
 
 /// Takes a set of texts out of others.
 #[derive(Clone, Default)]
@@ -63,7 +65,20 @@ impl Redactor {
                     start + words.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
             }
         }
+        hidden.extend(self.cut_off(words));
         replace(words, hidden, |_| REDACTED.into())
+    }
+
+    /// The end of the words, if something that is to be taken out begins there: whoever shortened them may have cut it in two.
+    fn cut_off(&self, words: &str) -> Option<(usize, usize)> {
+        let shortest = if words.len() < CUT { SHORTEST } else { 1 };
+        let begins = |needle: &String| {
+            let ends = needle.char_indices().map(|(end, _)| end).skip(shortest);
+            let fitting = ends.take_while(|end| *end <= words.len());
+            fitting.filter(|end| needle.get(..*end).is_some_and(|begin| words.ends_with(begin))).max()
+        };
+        let longest = self.needles.iter().filter_map(begins).max()?;
+        Some((words.len() - longest, words.len()))
     }
 }
 
@@ -237,6 +252,23 @@ mod tests {
             "ä\\/\u{1f511}\\/key",
         ] {
             assert_eq!(redactor.redact(says), REDACTED, "{says}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_in_two_is_found_by_its_beginning() {
+        let redactor = Redactor::secrets(&["CUTSECRET-abcdefghijklmnop".into()]);
+        assert_eq!(redactor.redact("key=CUTSECRET-abcd"), "key=***");
+        assert_eq!(redactor.redact("a C"), "a C");
+        let text = Redactor::texts(["Your code is 482913"], 500);
+        for padding in 0..80 {
+            for echo in ["text=Your%20code%20is%20482913", "say 482913", "key=CUTSECRET-abcdefghijklmnop"] {
+                let words = format!("{}{echo}", "x".repeat(280 - padding));
+                let cut = &words[..words.len().min(260)];
+                let shown = text.redact(cut);
+                let shown = redactor.redact(&shown);
+                assert!(!["4829", "482", "CUTS", "code"].iter().any(|part| shown.contains(part)), "{shown}");
+            }
         }
     }
 
