@@ -189,9 +189,6 @@ impl Delivery {
                 gone(&name, messages);
             }
         }
-        for gateway in gateways.iter() {
-            shared.respelling.begins(&gateway.name);
-        }
         let mut actors = JoinSet::new();
         employ(&mut actors, &shared, names);
         actors.spawn(lapse::run(Arc::clone(&shared)));
@@ -228,9 +225,6 @@ impl Delivery {
             if before.gateways.get(&name).is_some() && gateways.get(&name).is_none() {
                 gone(&name, messages);
             }
-        }
-        for gateway in gateways.iter().filter(|gateway| before.gateways.get(&gateway.name).is_none()) {
-            self.shared.respelling.begins(&gateway.name);
         }
         let kept =
             |gateway: &&Gateway| before.gateways.get(&gateway.name).is_some_and(|was| was.is_same(gateway));

@@ -4,7 +4,7 @@
 use super::{Drained, Shared, receipts::moved_on};
 use crate::{
     message::{MessageId, Timestamp},
-    store::{Matched, Respelt},
+    store::{Matched, Respelt, StoreError},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,11 +56,6 @@ impl Respelling {
         *first = at.min(*first);
         drop(tables);
         self.changed.notify_one();
-    }
-
-    /// What was left behind for a gateway that begins to run may be decided now.
-    pub(super) fn begins(&self, gateway: &str) {
-        self.came(gateway, Timestamp::from_millis(i64::MIN));
     }
 
     /// Takes out the gateways at which something can be decided.
@@ -133,6 +128,10 @@ async fn work(shared: &Shared, interrupted: Vec<String>) {
             tokio::time::sleep(AGAIN).await;
         }
     }
+    while let Err(error) = left_behind(shared).await {
+        tracing::warn!(%error, "receipts that wait can't be looked for now; trying again");
+        tokio::time::sleep(AGAIN).await;
+    }
     loop {
         shared.respelling.changed.notified().await;
         let mut failed = false;
@@ -140,6 +139,23 @@ async fn work(shared: &Shared, interrupted: Vec<String>) {
             failed |= !decide(shared, turn).await;
         }
         tokio::time::sleep(if failed { AGAIN } else { PAUSE }).await;
+    }
+}
+
+/// What an earlier process left undecided, also at a gateway that is not in the configuration any more.
+async fn left_behind(shared: &Shared) -> Result<(), StoreError> {
+    let mut before = None;
+    loop {
+        let found = shared.store.unmatched(None, before, BATCH).await?;
+        for receipt in found.iter().map(|unmatched| &unmatched.receipt) {
+            if !receipt.spellings.is_empty() {
+                shared.respelling.came(&receipt.gateway, receipt.at);
+            }
+        }
+        before = found.last().map(|last| last.number);
+        if found.len() < BATCH {
+            return Ok(());
+        }
     }
 }
 
