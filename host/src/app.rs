@@ -135,13 +135,12 @@ impl App {
         let (dirs, counting) = (Arc::clone(&default_dirs), Arc::clone(&metrics));
         let prepared = tokio::task::spawn_blocking(move || prepare(config, &dirs, clock, counting));
         let prepared = prepared.await.map_err(task_failed)??;
-        let Prepared { config, store, libraries, registry, gateways, origins, webhooks, sink } = prepared;
+        let Prepared { config, store, libraries, registry, gateways, origins, sink } = prepared;
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
         let tls = config.server.tls.clone().map(Tls::new).transpose().map_err(StartError::Tls)?;
-        let (keeping, counting) = (Arc::clone(&store), Arc::clone(&metrics));
-        let delivery = Delivery::start_telling(keeping, gateways, clock, counting, webhooks);
+        let delivery = Delivery::start_telling(gateways, Inbox::clone(&sink));
         let snapshot = Snapshot::first(Arc::new(config), Arc::new(registry), &delivery);
         let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, snapshot, clock, metrics));
         let origins = Arc::new(Mutex::new(origins));
@@ -310,7 +309,6 @@ struct Prepared {
     registry: Registry,
     gateways: Vec<Gateway>,
     origins: Origins,
-    webhooks: Arc<Webhooks>,
     sink: Arc<Inbox>,
 }
 
@@ -334,10 +332,10 @@ fn prepare(
     let settings = webhooks::Settings::new(&config.webhooks, config.inbound.clone());
     let settings = settings.map_err(StartError::Webhooks)?;
     let webhooks = Webhooks::start(keeping, settings, clock, telling);
-    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics, Arc::clone(&webhooks)));
+    let sink = Arc::new(Inbox::new(Arc::clone(&store), clock, metrics, webhooks));
     let events = Arc::clone(&sink);
     let built = build_gateways(&config, &registry, Doubts::default(), Some(events), &Origins::default());
     let (gateways, origins) = built.complete().map_err(StartError::Config)?;
     let libraries = Arc::new(libraries);
-    Ok(Prepared { config, store, libraries, registry, gateways, origins, webhooks, sink })
+    Ok(Prepared { config, store, libraries, registry, gateways, origins, sink })
 }

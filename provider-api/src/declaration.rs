@@ -1,8 +1,8 @@
 //! What a provider takes: declared once, and from it the configuration check, the documentation
 //! and the API's schema are derived.
 
-use crate::{Definition, Problem, Section};
-use serde::{Deserialize, Serialize};
+use crate::{Definition, Figure, Problem, Section};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -242,7 +242,7 @@ impl Parameter {
 }
 
 /// All that a provider takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Declaration {
     /// What the provider is, one sentence, Markdown.
@@ -261,6 +261,15 @@ pub struct Declaration {
     pub harmless_fields: bool,
     /// Whether `parse_receipt` understands receipts that the service posts to the host.
     pub parses_receipts: bool,
+    /// Figures such as the provider gives, for the documentation.
+    #[serde(deserialize_with = "known_figures", skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
+}
+
+/// Leaves out what a newer plugin has and this host does not know.
+fn known_figures<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Vec<Figure>, D::Error> {
+    let figures = Vec::<Value>::deserialize(deserializer)?;
+    Ok(figures.into_iter().filter_map(|figure| serde_json::from_value(figure).ok()).collect())
 }
 
 impl Declaration {
@@ -335,6 +344,13 @@ impl Declaration {
     /// The parameter of this name, or of this alias.
     pub fn parameter_called(&self, key: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.is_called(key))
+    }
+
+    /// Adds figures to the documentation, each with every label that it has.
+    #[must_use]
+    pub fn figures(mut self, figures: impl IntoIterator<Item = Figure>) -> Self {
+        self.figures.extend(figures);
+        self
     }
 
     /// Checks a definition against this declaration and brings it to the form that

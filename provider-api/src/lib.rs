@@ -6,12 +6,13 @@
 //!   [`Declaration`] of its parameters and one [`export_provider!`] line.
 //! - [`abi`] is what crosses the boundary. Authors never touch it; the host uses it without `sdk`.
 //!
-//! Between them stand the words that both sides share: [`declaration`], [`definition`], [`problem`]
+//! Between them stand the words that both sides share: [`declaration`], [`definition`], [`figure`], [`problem`]
 //! and [`verdict`]. Those cross the boundary as JSON or as open numbers, never as Rust types.
 
 pub mod abi;
 pub mod declaration;
 pub mod definition;
+pub mod figure;
 pub mod problem;
 #[cfg(feature = "sdk")]
 pub mod sdk;
@@ -19,6 +20,7 @@ pub mod verdict;
 
 pub use declaration::{Declaration, Kind, Parameter};
 pub use definition::Definition;
+pub use figure::{Figure, Histogram};
 pub use problem::{Problem, Section};
 pub use verdict::Verdict;
 

@@ -26,8 +26,10 @@ const settings = {
     receipt: '',         // when one is sent: 'before' the answer, 'after' it, '' never
     receipt_over: 'same', // which connection: 'same', 'other'
     receipt_form: 'text', // 'text', 'tlv'
-    receipt_ids: 'same', // 'same', 'hex', 'decimal'
+    receipt_ids: 'same', // 'same', 'hex', 'decimal', and with zeros in front and other letters: 'HEX', 'DECIMAL'
     receipt_state: 'DELIVRD',
+    receipt_states: {},  // the same by destination
+    packed: false,       // texts of the default alphabet are packed septets
 };
 
 const sessions = [];
@@ -38,11 +40,33 @@ function note(event, details) {
     fs.appendFileSync(log, JSON.stringify({ event, ...details }) + '\n');
 }
 
+// Septets packed behind a header of so many octets: they begin at the next multiple of seven bits.
+function unpacked(octets, header) {
+    const bits = [...octets].flatMap((octet) => [...octet.toString(2).padStart(8, '0')].reverse());
+    const spare = (7 - ((header * 8) % 7)) % 7;
+    const septets = [];
+    for (let at = spare; at + 7 <= bits.length; at += 7) {
+        septets.push(parseInt(bits.slice(at, at + 7).reverse().join(''), 2));
+    }
+    // A carriage return fills up seven bits that nothing was left for.
+    if ((bits.length - spare) % 7 === 0 && septets[septets.length - 1] === 13) {
+        septets.pop();
+    }
+    return smpp.encodings.ASCII.decode(Buffer.from(septets));
+}
+
+// Left as it is by the packet's own decoder, which knows septets one in an octet only.
+smpp.encodings.PACKED = { decode: (octets) => octets };
+
 function plain(pdu) {
     const found = {};
     for (const [name, value] of Object.entries(pdu)) {
         if (name === 'short_message' || name === 'message_payload') {
-            const content = value && value.message !== undefined ? value.message : value;
+            let content = value && value.message !== undefined ? value.message : value;
+            if (settings.packed && pdu.data_coding === 0 && Buffer.isBuffer(content)) {
+                const header = (value.udh || []).reduce((length, element) => length + element.length, value.udh ? 1 : 0);
+                content = unpacked(content, header);
+            }
             found[name] = Buffer.isBuffer(content) ? content.toString('hex') : content;
             if (value && value.udh) {
                 found.udh = value.udh.map((element) => element.toString('hex'));
@@ -62,7 +86,9 @@ function newId() {
 }
 
 function respelt(id) {
-    return { same: id, hex: Number(id).toString(16), decimal: String(parseInt(id, 16)) }[settings.receipt_ids];
+    const [hex, decimal] = [Number(id).toString(16), String(parseInt(id, 16))];
+    const spelled = { same: id, hex, decimal, HEX: hex.toUpperCase().padStart(12, '0'), DECIMAL: decimal.padStart(12, '0') };
+    return spelled[settings.receipt_ids];
 }
 
 const STATES = { ENROUTE: 1, DELIVRD: 2, EXPIRED: 3, DELETED: 4, UNDELIV: 5, ACCEPTD: 6, UNKNOWN: 7, REJECTD: 8 };
@@ -71,8 +97,9 @@ function sendReceipt(session, pdu, id) {
     const other = sessions.find((one) => one !== session && one.receives);
     const over = settings.receipt_over === 'other' && other ? other : session;
     const addresses = { source_addr: pdu.destination_addr, destination_addr: pdu.source_addr, esm_class: 4 };
+    const stat = settings.receipt_states[pdu.destination_addr] || settings.receipt_state;
     if (settings.receipt_form === 'tlv') {
-        const state = STATES[settings.receipt_state];
+        const state = STATES[stat];
         over.deliver_sm({ ...addresses, receipted_message_id: respelt(id), message_state: state, short_message: '' });
         return;
     }
@@ -80,7 +107,7 @@ function sendReceipt(session, pdu, id) {
     over.deliver_sm({
         ...addresses,
         short_message: `id:${respelt(id)} sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 `
-            + `stat:${settings.receipt_state} err:000 text:${String(text).slice(0, 20)}`,
+            + `stat:${stat} err:000 text:${String(text).slice(0, 20)}`,
     });
 }
 
@@ -160,6 +187,7 @@ function serve(session) {
 
 function carryOut(order) {
     Object.assign(settings, order.set);
+    smpp.encodings.default = settings.packed ? 'PACKED' : 'ASCII';
     const receiver = sessions.find((session) => session.receives);
     if (order.cut) {
         sessions.slice().forEach((session) => session.destroy());

@@ -16,6 +16,12 @@ pub fn courier() -> &'static Path {
     LIBRARY.get_or_init(|| build_courier("courier", cargo(), &[]))
 }
 
+/// The same for version 1.0 of the provider API.
+pub fn courier_of_minor_0() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| build_courier("courier-minor-0", cargo(), &["--features", "minor-0"]))
+}
+
 /// The same for the next minor version of the provider API.
 pub fn courier_of_next_minor() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();

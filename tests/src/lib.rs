@@ -11,9 +11,11 @@
 //! | `GATEPOST_BACKLOG` | how many messages wait where a backlog is looked at; default 5000 |
 //! | `GATEPOST_LISTED` | how many messages are listed while others are accepted; default 10000 |
 //! | `GATEPOST_CUTS` | how often a client of the stream of events is cut; default 10 |
+//! | `GATEPOST_SMPP_TEXTS` | how many random texts go through an SMSC; default 300 |
 //! | `GATEPOST_LINK_CUTS` | how often the links with an SMSC are cut under load; default 5 |
 //! | `GATEPOST_PUSHES` | how many pushes are sent on one access token; default 1000 |
 //! | `GATEPOST_RELOADS` | how often the configuration is reloaded under load; default 10 |
+//! | `GATEPOST_SCHEMATHESIS_SECONDS` | how long schemathesis looks for what the OpenAPI document does not say; default 60 |
 //! | `GATEPOST_SEED` | repeats a run of the kill rounds or of the cuts; by default the clock chooses, and the seed is printed |
 
 #![allow(

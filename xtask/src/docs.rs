@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: `docs/providers/NAME.md`, written out of what each shipped provider declares.
+//! `cargo xtask docs`: `docs/openapi.json`, and `docs/providers/NAME.md`, written out of what host and providers say of themselves.
 
 use crate::{
     cargo::{Profile, Workspace},
@@ -13,8 +13,9 @@ use std::{
 };
 
 const FOLDER: &str = "docs/providers";
+const OPENAPI: &str = "docs/openapi.json";
 
-/// Writes the pages, or with `check` only says which are stale.
+/// Writes them, or with `check` only says which are stale.
 pub(crate) fn docs(workspace: &Workspace, check: bool) -> Result<()> {
     let tree = workspace.target.join("docs/tree");
     stage::replace(workspace, Profile::Dev, &tree)?;
@@ -23,10 +24,11 @@ pub(crate) fn docs(workspace: &Workspace, check: bool) -> Result<()> {
     for provider in workspace.providers() {
         wanted.insert(folder.join(format!("{provider}.md")), page(&tree, provider)?);
     }
+    wanted.insert(workspace.root.join(OPENAPI), printed(&tree, &["openapi"])?);
     let stale = stale(&folder, &wanted)?;
     if check && !stale.is_empty() {
         let names = stale.iter().map(|file| shown(workspace, file)).collect::<Vec<_>>();
-        bail!("not what the providers declare: {}; run `cargo xtask docs` and commit them", names.join(", "));
+        bail!("stale: {}; run `cargo xtask docs` and commit them", names.join(", "));
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for file in &stale {
@@ -42,7 +44,7 @@ pub(crate) fn docs(workspace: &Workspace, check: bool) -> Result<()> {
             shown(workspace, file)
         );
     }
-    println!("{FOLDER} says what the providers declare");
+    println!("{FOLDER} and {OPENAPI} are what providers and host say");
     Ok(())
 }
 
@@ -52,20 +54,26 @@ fn shown(workspace: &Workspace, file: &Path) -> String {
 
 /// As the staged host prints it, which loads the library for that.
 fn page(tree: &Path, provider: &str) -> Result<String> {
-    let output = Command::new(tree.join("bin/gatepost"))
-        .args(["providers", provider, "--markdown", "--config"])
-        .arg(tree.join(stage::CONFIG).join("gatepost.toml"))
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run the staged gatepost")?;
-    ensure!(output.status.success(), "gatepost providers {provider} failed");
-    let page = String::from_utf8(output.stdout).context("the page is no UTF-8")?;
+    let config = tree.join(stage::CONFIG).join("gatepost.toml");
+    let config = config.to_str().context("the path of the tree is no UTF-8")?;
+    let page = printed(tree, &["providers", provider, "--markdown", "--config", config])?;
     Ok(format!(
         "<!-- Written by `cargo xtask docs` out of what the provider declares: change it there. -->\n\n{page}"
     ))
 }
 
-/// Pages that are missing or different, and those of providers that are no more.
+/// What the staged host prints.
+fn printed(tree: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(tree.join("bin/gatepost"))
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run the staged gatepost")?;
+    ensure!(output.status.success(), "gatepost {} failed", arguments.join(" "));
+    String::from_utf8(output.stdout).context("what gatepost prints is no UTF-8")
+}
+
+/// What is missing or different, and those of providers that are no more.
 fn stale(folder: &Path, wanted: &BTreeMap<PathBuf, String>) -> Result<Vec<PathBuf>> {
     let is_current =
         |(file, page): &(&PathBuf, &String)| fs::read_to_string(file).is_ok_and(|found| found == **page);

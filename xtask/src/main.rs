@@ -55,9 +55,9 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         revision: u32,
     },
-    /// Write docs/providers out of what the providers declare.
+    /// Write docs/openapi.json and docs/providers out of what host and providers say of themselves.
     Docs {
-        /// Write nothing: fail where a page is not what its provider declares.
+        /// Write nothing: fail where one of them is stale.
         #[arg(long)]
         check: bool,
     },
@@ -71,7 +71,10 @@ enum Task {
         backlog: u64,
     },
     /// The benchmarks, with ratios measured in one run.
-    Bench,
+    Bench {
+        /// Only this one: store, abi, smpp or bulkhead.
+        name: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -103,6 +106,6 @@ fn perform(task: Task) -> Result<()> {
         }
         Task::Docs { check } => docs::docs(&workspace, check),
         Task::Soak { rounds, backlog } => suite::soak(&workspace, rounds, backlog),
-        Task::Bench => bench::bench(&workspace),
+        Task::Bench { name } => bench::bench(&workspace, name.as_deref()),
     }
 }

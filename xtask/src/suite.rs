@@ -27,11 +27,14 @@ const SOAK_LISTED: u64 = 100_000;
 const SOAK_CUTS: u32 = 100;
 /// How many pushes `soak` sends on one access token.
 const SOAK_PUSHES: u32 = 10_000;
-/// How often `soak` cuts the links with an SMSC, and how many random PDUs it has read.
+/// How often `soak` cuts the links with an SMSC, how many random texts it sends, and how many random PDUs it has read.
 const SOAK_LINK_CUTS: u32 = 50;
+const SOAK_TEXTS: u32 = 5_000;
 const SOAK_PDUS: u32 = 1_000_000;
 /// How often `soak` reloads the configuration under load.
 const SOAK_RELOADS: u32 = 100;
+/// How many seconds `soak` looks for requests that are answered otherwise than the OpenAPI document says.
+const SOAK_SCHEMATHESIS_SECONDS: u32 = 600;
 
 // Read by the end-to-end tests: `tests/src/lib.rs` says what each means.
 pub(crate) const TREE: &str = "GATEPOST_TREE";
@@ -44,7 +47,9 @@ const CUTS: &str = "GATEPOST_CUTS";
 const PUSHES: &str = "GATEPOST_PUSHES";
 const LINK_CUTS: &str = "GATEPOST_LINK_CUTS";
 const RELOADS: &str = "GATEPOST_RELOADS";
+const TEXTS: &str = "GATEPOST_SMPP_TEXTS";
 const PDUS: &str = "GATEPOST_PDUS";
+const SCHEMATHESIS_SECONDS: &str = "GATEPOST_SCHEMATHESIS_SECONDS";
 
 /// If set, a test that was skipped is a failure.
 const STRICT: &str = "GATEPOST_TESTS_STRICT";
@@ -94,8 +99,16 @@ pub(crate) fn soak(workspace: &Workspace, rounds: u32, backlog: u64) -> Result<(
         &["--package", "gatepost-tests", "--test", "reload", "--", "--nocapture"],
         Some("under_load"),
     )?;
+    suite.environment.push((TEXTS, SOAK_TEXTS.to_string().into()));
+    suite.run("texts", &["--package", "gatepost-tests", "--test", "smpp"], Some("random_texts"))?;
     suite.environment.push((PDUS, SOAK_PDUS.to_string().into()));
     suite.run("random PDUs", &["--package", "gatepost-provider-smpp", "--test", "streams"], None)?;
+    suite.environment.push((SCHEMATHESIS_SECONDS, SOAK_SCHEMATHESIS_SECONDS.to_string().into()));
+    suite.run(
+        "schemathesis",
+        &["--package", "gatepost-tests", "--test", "openapi", "--", "--nocapture"],
+        Some("schemathesis"),
+    )?;
     suite.close()
 }
 

@@ -1,6 +1,9 @@
 //! Who asks, and what they may do.
 
-use super::{Now, problem::Problem};
+use super::{
+    Now,
+    problem::{self, Problem},
+};
 use crate::{
     accept::{Caller, Snapshot},
     config::{ApiKey, Rate, Reach, Scope},
@@ -9,7 +12,7 @@ use crate::{
 };
 use axum::{
     extract::Request,
-    http::{HeaderMap, StatusCode, header, uri::Authority},
+    http::{HeaderMap, header, uri::Authority},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
@@ -63,7 +66,7 @@ pub(super) fn check_host(keys: &[ApiKey], request: &Request) -> Result<(), Probl
     if is_named && named.all(|authority| authority.is_some_and(|authority| is_loopback(&authority))) {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This host has another name").detail(
+    Err(Problem::of(problem::WRONG_HOST).detail(
         "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header",
     ))
 }
@@ -75,11 +78,7 @@ pub(super) fn identify<'a>(now: &'a Now, headers: &HeaderMap) -> Result<Identity
     if keys.is_empty() {
         return Ok(Identity { key: None, rates });
     }
-    let unknown = |detail: &str| {
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed")
-            .detail(detail)
-            .challenge()
-    };
+    let unknown = |detail: &str| Problem::of(problem::UNAUTHORIZED).detail(detail).challenge();
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let given = all.next().ok_or_else(|| {
         unknown("send it as `Authorization: Bearer KEY`, or as the password of basic authentication")

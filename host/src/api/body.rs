@@ -1,14 +1,17 @@
 //! Bodies of requests: bounded in size and time.
 
-use super::{places::Place, problem::Problem};
+use super::{
+    places::Place,
+    problem::{self, Problem},
+};
 use axum::{
     body::{Body, HttpBody as _},
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
 };
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// How much of a body that is too large is read before it is refused.
 const DRAINED: usize = 8 << 20;
@@ -34,7 +37,7 @@ pub(super) async fn json(request: Request, largest: usize) -> Result<Value, Prob
 pub(super) async fn bytes(request: Request, largest: usize) -> Result<Vec<u8>, Problem> {
     let awaits_permission = request.headers().contains_key(header::EXPECT);
     // While the body comes, the request may lose its place to others.
-    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let place = request.extensions().get::<Place>().cloned();
     let body = request.into_body();
     let drained = DRAINED.max(largest);
     // Whoever asks before sending, or would send without end, is told at once.
@@ -56,8 +59,7 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     if media_type.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON")
-        .detail("send it with `Content-Type: application/json`"))
+    Err(Problem::of(problem::UNSUPPORTED_MEDIA_TYPE).detail("send it with `Content-Type: application/json`"))
 }
 
 /// Reads a body. Of one that is too large some more is read and dropped: a client that is still sending when the connection is
@@ -81,9 +83,9 @@ async fn read(mut body: Body, largest: usize, drained: usize) -> Result<Vec<u8>,
     match tokio::time::timeout(BODY_TIMEOUT, collected).await {
         Ok(Ok((bytes, length))) if length <= largest => Ok(bytes),
         Ok(Ok(_)) => Err(too_large(largest)),
-        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read")
-            .detail("it ended before its time")),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long")),
+        Ok(Err(_)) => Err(Problem::of(problem::UNREADABLE_BODY).detail("it ended before its time")),
+        Err(_) => Err(Problem::of(problem::TOO_SLOW)
+            .detail(format!("it has to come within {} seconds", BODY_TIMEOUT.as_secs()))),
     }
 }
 
@@ -91,11 +93,10 @@ fn parse(body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         // serde_json's own words may quote the body.
         let place = format!("it is no JSON at line {}, column {}", error.line(), error.column());
-        Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body can't be read").detail(place)
+        Problem::of(problem::UNREADABLE_BODY).detail(place)
     })
 }
 
 fn too_large(largest: usize) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
-        .detail(format!("it may have at most {} MiB", largest >> 20))
+    Problem::of(problem::TOO_LARGE).detail(format!("it may have at most {} MiB", largest >> 20))
 }

@@ -1,6 +1,11 @@
 //! `POST /v1/gateways/{name}/check`
 
-use super::{Api, Now, access, body, gateways::usable, problem::Problem, wait};
+use super::{
+    Api, Now, access, body,
+    gateways::usable,
+    problem::{self, Problem, problems},
+    wait,
+};
 use crate::{
     definitions::{self, Finding},
     gateway::Gateway,
@@ -8,10 +13,11 @@ use crate::{
 use axum::{
     Json,
     extract::{Path, Request, State as Extract, rejection::PathRejection},
-    http::{StatusCode, Uri},
+    http::Uri,
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use utoipa::ToSchema;
 
 /// Checks at once, each of which may take a thread for 10 s, and a probe 30 s more; over it: 503.
 pub(super) const CHECKS: usize = 4;
@@ -20,7 +26,8 @@ pub(super) const CHECKS: usize = 4;
 const LARGEST: usize = 1 << 20;
 
 /// What a check found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GatewayCheck)]
 pub(super) struct Checked {
     /// What is wrong.
     problems: Vec<Found>,
@@ -28,32 +35,71 @@ pub(super) struct Checked {
     warnings: Vec<Found>,
     /// What the service said, if it was to be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     probe: Option<Probed>,
 }
 
 /// Something that there is to say of a definition.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Finding)]
 pub(super) struct Found {
     /// JSON pointer of the value in the definition; empty where it is about the whole.
+    #[schema(examples("/parameters/URL"))]
     pointer: String,
     /// What is wrong; how to mend it.
     detail: String,
     /// `FILE:LINE`
+    #[schema(examples("/etc/gatepost/gatepost.toml:12"))]
     location: String,
 }
 
 /// What a service said that was contacted without a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Probe)]
 struct Probed {
     /// `ok`, or what a submit would come to.
+    #[schema(examples("ok"))]
     outcome: &'static str,
     /// The service's code.
+    #[schema(required = true)]
     code: Option<String>,
     /// For people.
+    #[schema(required = true)]
     detail: Option<String>,
 }
 
-/// Has the provider check the running definition; with `?probe=1` contacts the service too.
+problems!(
+    NotChecked: problem::ANY,
+    problem::KEYED,
+    problem::BODY,
+    &[problem::NO_SUCH_GATEWAY, problem::INVALID_PARAMETER, problem::STOPPING],
+);
+
+/// Check a gateway: what its provider finds in the running definition.
+///
+/// Scope: `admin`, for the key's gateways. With `probe=1` the service is contacted too, without a message.
+#[utoipa::path(
+    post,
+    path = "/v1/gateways/{name}/check",
+    operation_id = "checkGateway",
+    tag = "gateways",
+    security(("bearer" = ["admin"]), ("basic" = ["admin"])),
+    params(
+        ("name" = String, Path, description = "The gateway", example = json!("clickatell")),
+        ("probe" = Option<String>, Query, description = "Whether the service is contacted: `1` or `0`", nullable = false,
+            pattern = "^(0|1|false|true)$", example = json!("1")),
+    ),
+    responses(
+        (status = 200, description = "What was found", body = Checked, example = json!({
+            "problems": [],
+            "warnings": [{
+                "pointer": "/parameters/URL", "detail": "is not encrypted; write https://", "location": "/etc/gatepost/gatepost.toml:12"
+            }],
+            "probe": { "outcome": "ok", "code": null, "detail": "200 OK" }
+        })),
+        NotChecked
+    )
+)]
 pub(super) async fn check(
     Extract(api): Extract<Api>,
     now: Now,
@@ -69,11 +115,9 @@ pub(super) async fn check(
         let detail = "takes none: what is checked is the running definition; PUT checks a new one";
         return Err(Problem::invalid_parameter("body", detail));
     }
-    let turn = Arc::clone(&api.shared.checks).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-            .detail("too many checks at once")
-            .retry_after(Duration::from_secs(5))
-    })?;
+    let turn = Arc::clone(&api.shared.checks)
+        .try_acquire_owned()
+        .map_err(|_| Problem::overloaded("too many checks at once", Duration::from_secs(5)))?;
     let registry = Arc::clone(&now.registry);
     // Whoever hangs up meanwhile has not given the turn back: the thread is still taken.
     let tried = tokio::task::spawn_blocking(move || (definitions::trial(&gateway, &registry), turn));

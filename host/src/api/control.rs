@@ -1,11 +1,10 @@
 //! What the API has done to the host as a whole, by whoever runs it.
 
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::{
     accept::{FieldError, Snapshot},
     config::{ConfigProblem, ConfigProblems},
 };
-use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
 use std::{fmt, io};
 
@@ -86,9 +85,7 @@ impl From<NotReloaded> for Problem {
             NotReloaded::Stopping => return Self::stopping(),
             NotReloaded::NotEdited(problem) => return problem,
         };
-        let title = "The configuration is refused, and the one before goes on";
         let error = |detail| FieldError { pointer: String::new(), detail };
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "configuration-refused", title)
-            .errors(lines.into_iter().map(error).collect())
+        Self::of(problem::CONFIGURATION_REFUSED).errors(lines.into_iter().map(error).collect())
     }
 }

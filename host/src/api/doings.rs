@@ -114,9 +114,8 @@ impl Doings {
         let mut now = self.now();
         now.handled += 1;
         (now.waits, now.head_since, now.patience) = (None, None, IDLE);
-        if version >= Version::HTTP_2 {
-            now.head = None;
-        }
+        // Its head was read, perhaps together with what came before it: what comes now is its body.
+        now.head = (version < Version::HTTP_2).then(Head::over);
         drop(now);
         Doing { doings: Arc::clone(self), is_answered: false }
     }

@@ -9,9 +9,10 @@ use super::{
     Api, Now,
     access::{self, Reader},
     feed::{Place, Told},
-    filter,
+    filter::{self, FilterParameters},
     places::Waits,
-    problem::Problem,
+    problem::{self, Problem, problems},
+    wait,
 };
 use crate::{accept::Snapshot, store::Filter};
 use axum::{
@@ -24,6 +25,7 @@ use futures_util::stream;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 /// How often something is sent at least: less often, and proxies in between take the stream for dead.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(15);
@@ -37,6 +39,59 @@ const PIECE: usize = 8 * 1024;
 /// When a client that was refused may try again.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// An event of the stream: its fields.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the feed writes events down; this describes them")]
+struct StateChanged {
+    /// The number of the change.
+    #[schema(pattern = "^[0-9]{1,19}$", examples("4712"))]
+    id: String,
+    /// Always the same word.
+    #[schema(pattern = "^message$", examples("message"))]
+    event: String,
+    /// The message as it stood then: a `Message`, as JSON.
+    #[schema(
+        content_media_type = "application/json",
+        examples("{\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", …}")
+    )]
+    data: String,
+}
+
+problems!(
+    NotStreamed: problem::ANY,
+    problem::KEYED,
+    &[problem::INVALID_PARAMETER],
+);
+
+/// Follow changes of state, as server-sent events.
+///
+/// Scope: `read`. Each change comes as `id`, a number that only grows, `event: message`, and `data`: the message (schema `Message`) as it
+/// stood then. Who comes again with the last `id` misses nothing and sees nothing twice; `0` begins with the oldest change that is kept.
+/// A block with an `id` and no `data` is no event: it tells where to go on. There are 256 streams at most.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "followEvents",
+    tag = "messages",
+    security(("bearer" = ["read"]), ("basic" = ["read"])),
+    params(
+        FilterParameters,
+        ("last_event_id" = Option<String>, Query, description = "Where to go on; the header counts before it", nullable = false,
+            pattern = "^[0-9]{1,19}$", example = json!("4711")),
+        ("Last-Event-ID" = Option<String>, Header, description = "Where to go on: the `id` of the last event", nullable = false,
+            pattern = "^[0-9]{1,19}$", example = json!("4711")),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The stream, which ends with the host",
+            body = StateChanged,
+            content_type = "text/event-stream",
+            example = json!({ "id": "4712", "event": "message", "data": "{\"id\": \"019b7992-6800-7c4e-a9d1-5b0f8e7a3c21\", …}" })
+        ),
+        NotStreamed
+    )
+)]
 pub(super) async fn show(
     Extract(api): Extract<Api>,
     now: Now,
@@ -88,17 +143,16 @@ pub(super) async fn show(
 /// The number of the last change that the client has seen. The header counts before the query: a browser adds it when it comes again,
 /// with the address that it was given at first.
 fn resume_after(headers: &HeaderMap, query: Option<String>) -> Result<Option<u64>, Problem> {
-    const HEADER: &str = "last-event-id";
-    let (name, text) = match (headers.get(HEADER), &query) {
-        (Some(value), _) => ("Last-Event-ID", value.to_str().unwrap_or_default()),
-        (None, Some(text)) => ("last_event_id", text.as_str()),
-        (None, None) => return Ok(None),
+    let number = |name, text: &str| {
+        wait::whole(text).ok_or_else(|| {
+            Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
+        })
     };
-    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = number.ok_or_else(|| {
-        Problem::invalid_parameter(name, "is no number; send the `id` of the last event, or leave it out")
-    });
-    number.map(Some)
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
+    let header = header.map(|text| number("Last-Event-ID", text)).transpose()?;
+    // Wrong is wrong, also where it does not count.
+    let query = query.map(|text| number("last_event_id", &text)).transpose()?;
+    Ok(header.or(query))
 }
 
 /// One client's stream. It moves only when the client takes something.

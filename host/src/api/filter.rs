@@ -7,9 +7,32 @@ use crate::{
 };
 use axum::http::Uri;
 use std::collections::BTreeMap;
+use utoipa::IntoParams;
 
 /// The parameters that every filter has.
 const COMMON: [&str; 4] = ["state", "gateway", "to", "tag"];
+
+/// These parameters, for the OpenAPI document.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "they are read by `parse`, which says what is wrong with each; this describes what that takes"
+)]
+pub(super) struct FilterParameters {
+    /// One state, or several with commas between.
+    #[param(style = Form, explode = false, min_items = 1, nullable = false, example = json!(["sent", "delivered"]))]
+    state: Option<Vec<State>>,
+    /// Messages that go through this gateway now, or went.
+    #[param(min_length = 1, nullable = false, example = "clickatell")]
+    gateway: Option<String>,
+    /// Messages for this recipient; + is written as %2B.
+    #[param(min_length = 1, pattern = "^[^ ]", nullable = false, example = "+491701234567")]
+    to: Option<String>,
+    /// Messages with this tag.
+    #[param(nullable = false, example = "login")]
+    tag: Option<String>,
+}
 
 /// The filter of a query, and its other parameters, of which `further` may be there.
 ///

@@ -5,7 +5,8 @@ use super::{
     access::{self, Identity},
     body,
     control::{Edit, NotReloaded},
-    problem::Problem,
+    problem::{self, Problem, problems},
+    request::{NewGateway, Setting},
     wait,
 };
 use crate::{
@@ -26,21 +27,26 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 /// The largest definition.
 const LARGEST: usize = 1 << 20;
 
 /// All gateways that a key may use.
-#[derive(Debug, Serialize)]
-pub(super) struct Gateways {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GatewayList {
     /// In the order of the configuration.
     gateways: Vec<Gateway>,
 }
 
 /// A gateway: its definition, and how it fares.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Gateway {
     /// Its name.
+    #[schema(examples("clickatell"))]
     name: String,
     #[serde(flatten)]
     definition: Definition,
@@ -50,45 +56,59 @@ pub(super) struct Gateway {
 
 /// A definition, as its table in the configuration has it. A secret is `"__CENSORED__"`; what stands in the environment or in a file is
 /// `{"env": "NAME"}` or `{"file": "PATH"}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GatewayDefinition)]
 pub(super) struct Definition {
     /// Name of the provider.
+    #[schema(value_type = Setting)]
     provider: Value,
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     description: Option<Value>,
     /// A message older than this is never submitted through it: `"10m"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     valid_for: Option<Value>,
     /// When a submit is cancelled: `"30s"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     submit_timeout: Option<Value>,
     /// Bound of submits at once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     max_in_flight: Option<Value>,
     /// Bound of submits in a time: `"50/s"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     rate: Option<Value>,
     /// `{"attempts": 5, "first": "1s", "max": "1m"}`
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     retry: Option<Value>,
     /// `"retry"` or `"fail"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Setting>, nullable = false)]
     on_uncertain: Option<Value>,
     /// What the provider declares: `GET /v1/providers/{name}` lists it.
+    #[schema(value_type = Object, examples(json!({ "URL": "https://sms.example/send", "PASSWORD": "__CENSORED__" })))]
     parameters: Map<String, Value>,
     /// Free keys, in their order, where the provider allows them.
+    #[schema(value_type = Object, examples(json!({ "to": "{phone}" })))]
     options: Map<String, Value>,
     /// Headers, where the provider allows them.
+    #[schema(value_type = Object, examples(json!({ "X-Account": "7" })))]
     headers: Map<String, Value>,
 }
 
 /// How a gateway fares.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GatewayFares)]
 struct Fares {
-    /// `up`, `paused` or `down`.
-    state: &'static str,
+    /// Whether messages go through it.
+    state: GatewayState,
     /// Why it is not up.
+    #[schema(required = true, examples("breaker open, next try in 12 s; last: 503 Service Unavailable"))]
     why: Option<String>,
     breaker: Breaker,
     /// Messages that wait for it.
@@ -98,31 +118,81 @@ struct Fares {
 }
 
 /// A gateway's circuit breaker.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Breaker {
-    /// `closed`, `open` or `half-open`.
+    /// `open`: nothing is submitted for a while. `half-open`: one message tries.
+    #[schema(schema_with = breaker_states)]
     state: &'static str,
 }
 
-/// What [`Gateway`] has besides the definition: a client may put back what it got.
-const ADDED: [&str; 6] = ["name", "state", "why", "breaker", "queue_depth", "in_flight"];
+fn breaker_states() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["closed", "open", "half-open"]))
+        .description(Some("`open`: nothing is submitted for a while. `half-open`: one message tries."))
+        .build()
+}
 
-/// `GET /v1/gateways`
+/// What [`Gateway`] has besides the definition: a client may put back what it got.
+pub(super) const ADDED: [&str; 6] = ["name", "state", "why", "breaker", "queue_depth", "in_flight"];
+
+problems!(NotListed: problem::ANY, problem::KEYED, &[problem::INVALID_PARAMETER]);
+
+/// List the gateways that the key may use: their definitions, without secrets, and how they fare.
+///
+/// Scope: `read`.
+#[utoipa::path(
+    get,
+    path = "/v1/gateways",
+    operation_id = "listGateways",
+    tag = "gateways",
+    security(("bearer" = ["read"]), ("basic" = ["read"])),
+    responses(
+        (status = 200, description = "The gateways", body = GatewayList, example = json!({ "gateways": [{
+            "name": "clickatell", "provider": "http", "valid_for": "10m",
+            "parameters": { "URL": "https://sms.example/send", "HTTP_METHOD": "POST", "PASSWORD": "__CENSORED__" },
+            "options": { "to": "{phone}", "text": "{otp}" }, "headers": {},
+            "state": "up", "why": null, "breaker": { "state": "closed" }, "queue_depth": 0, "in_flight": 0
+        }] })),
+        NotListed
+    )
+)]
 pub(super) async fn list(
     Extract(api): Extract<Api>,
     now: Now,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Json<Gateways>, Problem> {
+) -> Result<Json<GatewayList>, Problem> {
     let identity = access::identify(&now, &headers)?;
     identity.must_read()?;
     wait::no_parameters(&uri)?;
     let usable = now.config.gateways.iter().filter(|gateway| identity.may_use(&now, &gateway.name));
     let gateways = usable.map(|gateway| shown(&api, &now, gateway)).collect();
-    Ok(Json(Gateways { gateways }))
+    Ok(Json(GatewayList { gateways }))
 }
 
-/// `GET /v1/gateways/{name}`
+problems!(NotShown: problem::ANY, problem::KEYED, &[problem::NO_SUCH_GATEWAY, problem::INVALID_PARAMETER]);
+
+/// Show one gateway: its definition, without secrets, and how it fares.
+///
+/// Scope: `read`, for the key's gateways.
+#[utoipa::path(
+    get,
+    path = "/v1/gateways/{name}",
+    operation_id = "showGateway",
+    tag = "gateways",
+    security(("bearer" = ["read"]), ("basic" = ["read"])),
+    params(("name" = String, Path, description = "The gateway", example = json!("clickatell"))),
+    responses(
+        (status = 200, description = "The gateway", body = Gateway, example = json!({
+            "name": "clickatell", "provider": "http", "valid_for": "10m",
+            "parameters": { "URL": "https://sms.example/send", "HTTP_METHOD": "POST", "PASSWORD": "__CENSORED__" },
+            "options": { "to": "{phone}", "text": "{otp}" }, "headers": {},
+            "state": "up", "why": null, "breaker": { "state": "closed" }, "queue_depth": 0, "in_flight": 0
+        })),
+        NotShown
+    )
+)]
 pub(super) async fn show(
     Extract(api): Extract<Api>,
     now: Now,
@@ -137,7 +207,65 @@ pub(super) async fn show(
     Ok(Json(shown(&api, &now, gateway)))
 }
 
-/// `PUT /v1/gateways/{name}`: the definition in the body takes the place of the one that is there, or is new.
+problems!(
+    NotPut: problem::ANY,
+    problem::KEYED,
+    problem::BODY,
+    &[
+        problem::NOT_CHANGED,
+        problem::UNSUPPORTED_MEDIA_TYPE,
+        problem::INVALID_FIELDS,
+        problem::INVALID_PARAMETER,
+        problem::CONFIGURATION_REFUSED,
+        problem::FILES_UNAVAILABLE,
+        problem::STOPPING,
+    ],
+);
+
+/// Define a gateway: the definition takes the place of the one that is there, or is new.
+///
+/// Scope: `admin`, for the key's gateways. The definition is tried first: what its provider finds wrong is in `errors`. A secret that is
+/// `"__CENSORED__"` stays what it is. A gateway that is defined in a
+/// file with others is changed there by hand: 409.
+#[utoipa::path(
+    put,
+    path = "/v1/gateways/{name}",
+    operation_id = "putGateway",
+    tag = "gateways",
+    security(("bearer" = ["admin"]), ("basic" = ["admin"])),
+    params(("name" = String, Path, description = "The gateway", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = json!("clickatell"))),
+    request_body(
+        content = NewGateway,
+        description = "The definition, at most 1 MiB",
+        example = json!({
+            "provider": "http",
+            "parameters": { "URL": "https://sms.example/send", "HTTP_METHOD": "POST" },
+            "options": { "to": "{phone}", "text": "{otp}" }
+        })
+    ),
+    responses(
+        (status = 200, description = "It runs with this definition", body = Gateway, links(
+            ("show" = (operation_id = "showGateway", parameters(("name" = "$response.body#/name")), description = "See how it fares")),
+            ("check" = (operation_id = "checkGateway", parameters(("name" = "$response.body#/name")), description = "Check it"))
+        ), example = json!({
+            "name": "clickatell", "provider": "http", "valid_for": "10m",
+            "parameters": { "URL": "https://sms.example/send", "HTTP_METHOD": "POST", "PASSWORD": "__CENSORED__" },
+            "options": { "to": "{phone}", "text": "{otp}" }, "headers": {},
+            "state": "up", "why": null, "breaker": { "state": "closed" }, "queue_depth": 0, "in_flight": 0
+        })),
+        (status = 201, description = "It is new, and runs", body = Gateway,
+            headers(("Location" = String, description = "Where the gateway is")), links(
+            ("show" = (operation_id = "showGateway", parameters(("name" = "$response.body#/name")), description = "See how it fares")),
+            ("delete" = (operation_id = "deleteGateway", parameters(("name" = "$response.body#/name")), description = "Take it away"))
+        ), example = json!({
+            "name": "clickatell", "provider": "http", "valid_for": "10m",
+            "parameters": { "URL": "https://sms.example/send", "HTTP_METHOD": "POST", "PASSWORD": "__CENSORED__" },
+            "options": { "to": "{phone}", "text": "{otp}" }, "headers": {},
+            "state": "up", "why": null, "breaker": { "state": "closed" }, "queue_depth": 0, "in_flight": 0
+        })),
+        NotPut
+    )
+)]
 pub(super) async fn put(
     Extract(api): Extract<Api>,
     now: Now,
@@ -176,7 +304,31 @@ pub(super) async fn put(
     })
 }
 
-/// `DELETE /v1/gateways/{name}`
+problems!(
+    NotDeleted: problem::ANY,
+    problem::KEYED,
+    &[
+        problem::NO_SUCH_GATEWAY,
+        problem::NOT_CHANGED,
+        problem::INVALID_PARAMETER,
+        problem::CONFIGURATION_REFUSED,
+        problem::FILES_UNAVAILABLE,
+        problem::STOPPING,
+    ],
+);
+
+/// Take a gateway's definition away.
+///
+/// Scope: `admin`, for the key's gateways. One that a route still names stays: 409.
+#[utoipa::path(
+    delete,
+    path = "/v1/gateways/{name}",
+    operation_id = "deleteGateway",
+    tag = "gateways",
+    security(("bearer" = ["admin"]), ("basic" = ["admin"])),
+    params(("name" = String, Path, description = "The gateway", example = json!("clickatell"))),
+    responses((status = 204, description = "It is gone"), NotDeleted)
+)]
 pub(super) async fn delete(
     Extract(api): Extract<Api>,
     now: Now,
@@ -239,7 +391,7 @@ fn shown(api: &Api, now: &Snapshot, gateway: &config::Gateway) -> Gateway {
     let breaker = now.gateways.get(&gateway.name).map_or("open", |running| running.status.breaker());
     let (queue_depth, in_flight) = api.shared.acceptor.delivery().load(&gateway.name);
     let fares = Fares {
-        state: state.as_str(),
+        state,
         why: (state != GatewayState::Up).then_some(why),
         breaker: Breaker { state: breaker },
         queue_depth,
@@ -270,7 +422,7 @@ fn definition(mut shown: Map<String, Value>) -> Definition {
 }
 
 pub(super) fn no_such_gateway() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-such-gateway", "There is no such gateway")
+    Problem::of(problem::NO_SUCH_GATEWAY).detail("the configuration defines none of this name")
 }
 
 fn no_name() -> Problem {
@@ -283,7 +435,7 @@ fn invalid(pointer: &str, detail: &str) -> Problem {
 }
 
 fn conflict(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::CONFLICT, "not-changed", "The gateway is not changed").detail(detail)
+    Problem::of(problem::NOT_CHANGED).detail(detail)
 }
 
 impl From<Refusal> for Problem {
@@ -304,13 +456,11 @@ impl From<Refusal> for Problem {
                     pointer: String::new(),
                     detail: problem.to_string(),
                 };
-                Self::new(StatusCode::CONFLICT, "not-changed", "The gateway is not changed")
-                    .errors(problems.iter().map(error).collect())
+                Self::of(problem::NOT_CHANGED).errors(problems.iter().map(error).collect())
             }
             refusal @ (Refusal::Held(_) | Refusal::Unreadable(_)) => {
                 tracing::error!(reason = %refusal, "a definition can't be changed");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "files-unavailable", "The files can't be changed")
-                    .detail(format!("{refusal}; nothing was changed"))
+                Self::of(problem::FILES_UNAVAILABLE).detail(format!("{refusal}; nothing was changed"))
             }
         }
     }

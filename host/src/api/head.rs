@@ -16,6 +16,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// One that was read to its end.
+    pub(super) fn over() -> Self {
+        Self { is_over: true, ..Self::default() }
+    }
+
     /// Looks at what comes next. A line feed that follows no carriage return becomes a NUL, which hyper refuses with 400.
     pub(super) fn look(&mut self, bytes: &mut [u8]) {
         for byte in bytes {

@@ -1,15 +1,19 @@
 //! `/healthz` and `/readyz`
 
-use super::{Api, Now, problem::Problem};
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
+use super::{
+    Api, Now,
+    problem::{self, Problem, problems},
 };
-use serde_json::{Map, Value, json};
-use std::time::Duration;
+use crate::gateway::GatewayState;
+use axum::{Json, extract::State};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 /// How long an answer of the store counts: the proof is a write, and anybody may ask.
 const FRESH: Duration = Duration::from_secs(1);
@@ -36,13 +40,81 @@ impl Readiness {
     }
 }
 
-/// `GET /healthz`: the process is alive.
-pub(super) async fn live() -> Response {
-    Json(json!({ "status": "ok" })).into_response()
+/// That it lives.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Alive {
+    /// Always the same word.
+    #[schema(examples("ok"))]
+    status: &'static str,
 }
 
-/// `GET /readyz`: a message could be stored durably now.
-pub(super) async fn ready(State(api): State<Api>, now: Now) -> Result<Response, Problem> {
+/// That it is ready.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Ready {
+    /// Always the same word.
+    #[schema(examples("ready"))]
+    status: &'static str,
+    /// Each gateway, and whether messages go through it.
+    #[schema(examples(json!({ "clickatell": "up" })))]
+    gateways: BTreeMap<String, GatewayState>,
+}
+
+impl Serialize for GatewayState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl PartialSchema for GatewayState {
+    fn schema() -> RefOr<Schema> {
+        let words = [Self::Up, Self::Paused, Self::Down].map(Self::as_str);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(words))
+            .description(Some("`paused`: the service asked to slow down. `down`: the breaker is open."))
+            .into()
+    }
+}
+
+impl ToSchema for GatewayState {}
+
+problems!(NotAlive: problem::ANY);
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "showHealth",
+    tag = "operation",
+    security(()),
+    responses((status = 200, description = "It is alive", body = Alive, example = json!({ "status": "ok" })), NotAlive)
+)]
+pub(super) async fn live() -> Json<Alive> {
+    Json(Alive { status: "ok" })
+}
+
+problems!(NotReady: problem::ANY, &[problem::STOPPING, problem::NOT_READY]);
+
+/// Whether a message could be stored durably now.
+///
+/// A service that is down makes its gateway `down`, not the host unready.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "showReadiness",
+    tag = "operation",
+    security(()),
+    responses(
+        (
+            status = 200,
+            description = "It could",
+            body = Ready,
+            example = json!({ "status": "ready", "gateways": { "clickatell": "up", "backup-smpp": "down" } })
+        ),
+        NotReady
+    )
+)]
+pub(super) async fn ready(State(api): State<Api>, now: Now) -> Result<Json<Ready>, Problem> {
     let acceptor = &api.shared.acceptor;
     if acceptor.delivery().is_stopping() {
         return Err(Problem::stopping());
@@ -57,15 +129,13 @@ pub(super) async fn ready(State(api): State<Api>, now: Now) -> Result<Response, 
         Err(why)
     };
     let writable = api.shared.readiness.of(proof).await;
-    let states = now.gateways.states();
-    let states =
-        states.into_iter().map(|(name, state)| (name, Value::from(state.as_str()))).collect::<Map<_, _>>();
+    let states = now.gateways.states().into_iter().collect::<BTreeMap<_, _>>();
     if let Err(why) = writable {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready")
+        return Err(Problem::of(problem::NOT_READY)
             .detail(format!("{why}; look at the disk under it"))
-            .member("gateways", states));
+            .member("gateways", json!(states)));
     }
-    Ok(Json(json!({ "status": "ready", "gateways": states })).into_response())
+    Ok(Json(Ready { status: "ready", gateways: states }))
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The HTTP API: one file a resource, every error a problem document.
+//!
+//! A handler says above itself (`#[utoipa::path(…)]`) what it takes and every answer that it gives, and goes into the table of routes below:
+//! router and OpenAPI document are made of the same entry. What it may go wrong with it lists by kind (`problems!`).
 
 mod access;
 mod body;
 mod check;
 mod control;
+mod docs;
 mod doings;
 mod events;
 mod feed;
@@ -14,15 +18,19 @@ mod health;
 mod list;
 mod messages;
 mod metrics;
+mod openapi;
+mod page;
 mod places;
 mod problem;
 pub(crate) mod providers;
 mod receipts;
 mod reload;
+mod request;
 mod routes;
 mod serve;
 mod tls;
 mod wait;
+mod webhooks;
 
 use crate::{
     accept::{Acceptor, Snapshot},
@@ -32,14 +40,15 @@ use access::Rates;
 use axum::{
     Router,
     extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::get,
 };
 pub use control::{Control, Edit, NotReloaded, Reloaded, Undo};
 use feed::Feed;
 use health::Readiness;
+pub use openapi::document;
 use places::Places;
 pub use problem::Problem;
 pub use serve::{Door, serve};
@@ -52,6 +61,7 @@ use std::{
 pub use tls::Tls;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests at once, those that wait for an outcome among them; over it the one is refused whose body has been coming longest, and where
 /// none is coming, the new one: 503.
@@ -99,29 +109,39 @@ impl Api {
 
     /// All its routes.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/v1/messages", post(messages::send).get(list::show))
-            .route("/v1/messages/batch", post(messages::send_batch))
-            .route("/v1/events", get(events::show))
-            .route("/v1/messages/{id}", get(messages::show).delete(messages::cancel))
-            .route("/v1/gateways", get(gateways::list))
-            .route("/v1/gateways/{name}", get(gateways::show).put(gateways::put).delete(gateways::delete))
-            .route("/v1/gateways/{name}/check", post(check::check))
-            .route("/v1/providers", get(providers::list))
-            .route("/v1/providers/{name}", get(providers::show))
-            .route("/v1/receipts", get(receipts::unmatched))
-            .route("/v1/receipts/{gateway}", post(receipts::take))
-            .route("/v1/reload", post(reload::reload))
-            .route("/v1/routes", get(routes::list))
-            .route("/v1/routes/explain", get(routes::explain))
-            .route("/healthz", get(health::live))
-            .route("/readyz", get(health::ready))
-            .route("/metrics", get(metrics::show))
+        let (routes, _) = table().split_for_parts();
+        routes
+            .route("/docs/", get(docs::spelled_otherwise))
             .fallback(no_such_resource)
             .method_not_allowed_fallback(no_such_method)
             .layer(middleware::from_fn_with_state(self.clone(), admit))
             .with_state(self.clone())
     }
+}
+
+/// All routes, each with what the OpenAPI document says of it. A handler that says nothing of itself does not build here.
+fn table() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::whole())
+        .routes(routes!(messages::send, list::show))
+        .routes(routes!(messages::send_batch))
+        .routes(routes!(messages::show, messages::cancel))
+        .routes(routes!(events::show))
+        .routes(routes!(gateways::list))
+        .routes(routes!(gateways::show, gateways::put, gateways::delete))
+        .routes(routes!(check::check))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::show))
+        .routes(routes!(receipts::unmatched))
+        .routes(routes!(receipts::take))
+        .routes(routes!(reload::reload))
+        .routes(routes!(self::routes::list))
+        .routes(routes!(self::routes::explain))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::show))
+        .routes(routes!(openapi::show))
+        .routes(routes!(docs::show))
+        .routes(routes!(docs::file))
 }
 
 /// The configuration as it ran when the request came: a reload in the middle of it changes nothing for it.
@@ -175,10 +195,10 @@ async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response
 
 /// What holds for every request.
 async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
-    let Some(place) = api.shared.requests.try_take().map(Arc::new) else {
+    let Some(place) = api.shared.requests.try_take() else {
         return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
     };
-    request.extensions_mut().insert(Arc::clone(&place));
+    request.extensions_mut().insert(place.clone());
     let method = request.method().clone();
     // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -191,8 +211,9 @@ async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
         }
         Err(problem) => problem.into_response(),
     };
-    // Messages are nobody's business but the caller's: no cache in between keeps them.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Messages are nobody's business but the caller's: no cache in between keeps them. Pages that say otherwise are everybody's.
+    let cached = response.headers_mut().entry(header::CACHE_CONTROL);
+    cached.or_insert(HeaderValue::from_static("no-store"));
     let path = path.as_ref().map(MatchedPath::as_str);
     tracing::debug!(%method, path, status = response.status().as_u16(), "request");
     drop(place);
@@ -204,17 +225,15 @@ fn check_length(request: &Request) -> Result<(), Problem> {
     if path.len() <= LONGEST_PATH {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", "The address is too long")
-        .detail(format!("it may have at most {LONGEST_PATH} bytes")))
+    Err(Problem::of(problem::URI_TOO_LONG).detail(format!("it may have at most {LONGEST_PATH} bytes")))
 }
 
 async fn no_such_resource() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-such-resource", "There is nothing here")
+    Problem::of(problem::NO_SUCH_RESOURCE).detail("GET /openapi.json says what there is")
 }
 
 async fn no_such_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method", "This can't be done here")
-        .detail("the header Allow says what can")
+    Problem::of(problem::NO_SUCH_METHOD).detail("the header Allow says what can")
 }
 
 #[cfg(test)]

@@ -37,17 +37,20 @@ struct Waiting {
     revoked: CancellationToken,
 }
 
-/// One place. Free again when it is dropped.
+/// One place. Free again when the last of its clones is dropped.
+#[derive(Clone, Debug)]
+pub(super) struct Place(Arc<Held>);
+
 #[derive(Debug)]
-pub(super) struct Place {
+struct Held {
     places: Arc<Places>,
     revoked: CancellationToken,
 }
 
-/// As long as this is there, its place may be given up.
+/// As long as this is there, its place may be given up. It holds the place too: what is free already can't be given up.
 #[derive(Debug)]
 pub(super) struct Waits {
-    places: Arc<Places>,
+    held: Arc<Held>,
     number: u64,
 }
 
@@ -67,7 +70,7 @@ impl Places {
             return None;
         }
         all.taken += 1;
-        Some(Place { places: Arc::clone(self), revoked: CancellationToken::new() })
+        Some(Place(Arc::new(Held { places: Arc::clone(self), revoked: CancellationToken::new() })))
     }
 
     /// A place, as soon as there is one.
@@ -100,32 +103,33 @@ impl All {
 impl Place {
     /// From now on it waits for its peer.
     pub(super) fn waits(&self) -> Waits {
-        let mut all = self.places.all();
+        let held = Arc::clone(&self.0);
+        let mut all = held.places.all();
         let number = all.next;
         all.next += 1;
         // Once is enough to be given up.
         if !self.is_revoked() {
-            all.waiting.insert(number, Waiting { since: Instant::now(), revoked: self.revoked.clone() });
+            all.waiting.insert(number, Waiting { since: Instant::now(), revoked: held.revoked.clone() });
         }
         drop(all);
-        self.places.changed.notify_one();
-        Waits { places: Arc::clone(&self.places), number }
+        held.places.changed.notify_one();
+        Waits { held, number }
     }
 
     pub(super) fn is_revoked(&self) -> bool {
-        self.revoked.is_cancelled()
+        self.0.revoked.is_cancelled()
     }
 
     /// Resolves when the place was given up.
     pub(super) async fn revoked(&self) {
-        self.revoked.cancelled().await;
+        self.0.revoked.cancelled().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for Held {
     fn drop(&mut self) {
         let mut all = self.places.all();
-        if !self.is_revoked() {
+        if !self.revoked.is_cancelled() {
             all.taken -= 1;
         }
         drop(all);
@@ -135,7 +139,7 @@ impl Drop for Place {
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        self.places.all().waiting.remove(&self.number);
+        self.held.places.all().waiting.remove(&self.number);
     }
 }
 
@@ -149,8 +153,7 @@ mod tests {
         let take = || places.try_take().unwrap();
         let (busy, first, second) = (take(), take(), take());
         assert!(places.try_take().is_none(), "all are busy");
-        let _later = first.waits();
-        drop(_later);
+        drop(first.waits());
         let (_second_waits, _first_waits) = (second.waits(), first.waits());
         let newcomer = take();
         assert!(second.is_revoked() && !first.is_revoked() && !busy.is_revoked());
@@ -162,6 +165,25 @@ mod tests {
         assert!(places.try_take().is_none());
         drop((newcomer, another));
         take();
+    }
+
+    /// In whichever order both are dropped, the place is free once.
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_ends_while_it_waits_is_counted_once() {
+        let places = Places::new(1, Duration::ZERO);
+        for waits_longer in [true, false] {
+            let place = places.try_take().unwrap();
+            let waits = place.waits();
+            if waits_longer {
+                drop(place);
+                drop(waits);
+            } else {
+                drop(waits);
+                drop(place);
+            }
+            let all = places.all();
+            assert_eq!((all.taken, all.waiting.len()), (0, 0));
+        }
     }
 
     #[tokio::test(start_paused = true)]

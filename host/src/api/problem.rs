@@ -1,5 +1,8 @@
 //! Errors as RFC 9457 problem documents.
 
+mod kind;
+mod schema;
+
 use crate::{
     accept::{FieldError, Refusal},
     store::StoreError,
@@ -8,36 +11,89 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
+pub(super) use kind::*;
+pub(super) use schema::{problems, responses};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::time::Duration;
+use utoipa::ToSchema;
 
-const CONTENT_TYPE: &str = "application/problem+json";
+/// The media type of a problem document.
+const TYPE: &str = "application/problem+json";
 
-/// A problem document. Its `type` is `urn:gatepost:problem:` and a word.
+const PREFIX: &str = "urn:gatepost:problem:";
+
+/// An answer that is a problem document.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    body: Map<String, Value>,
+    document: Box<Document>,
     retry_after: Option<Duration>,
     challenge: bool,
 }
 
+/// What is wrong and how to mend it, as RFC 9457 has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
+    /// Which kind of problem it is: `urn:gatepost:problem:` and a word, always the same for the same kind.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^urn:gatepost:problem:[a-z-]+$")]
+    kind: String,
+    /// The same in a few words, for people.
+    title: String,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong here, and how to mend it. It never quotes a text or a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
+    /// Every field or parameter that can't be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<InvalidField>,
+    /// Members of its own, as RFC 9457 section 3.2 allows.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: Map<String, Value>,
+}
+
+/// A field or parameter that can't be taken.
+#[derive(Debug, Serialize, ToSchema)]
+struct InvalidField {
+    /// JSON pointer to the field of the body; empty for a parameter, and for the body as a whole.
+    #[schema(examples("/to"))]
+    pointer: String,
+    /// Name of the parameter or header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("wait"))]
+    parameter: Option<String>,
+    /// What is wrong with it, and how to mend it.
+    detail: String,
+}
+
 impl Problem {
-    pub(super) fn new(status: StatusCode, word: &str, title: &str) -> Self {
-        let mut body = Map::new();
-        body.insert("type".into(), format!("urn:gatepost:problem:{word}").into());
-        body.insert("title".into(), title.into());
-        body.insert("status".into(), status.as_u16().into());
-        Self { status, body, retry_after: None, challenge: false }
+    pub(super) fn of(kind: Kind) -> Self {
+        let document = Document {
+            kind: format!("{PREFIX}{}", kind.word),
+            title: kind.title.into(),
+            status: kind.status.as_u16(),
+            // Where nothing more is to be said.
+            detail: Some(kind.title.into()),
+            errors: Vec::new(),
+            members: Map::new(),
+        };
+        Self { status: kind.status, document: Box::new(document), retry_after: None, challenge: false }
     }
 
-    pub(super) fn detail(self, detail: impl Into<String>) -> Self {
-        self.member("detail", detail.into())
+    pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.document.detail = Some(detail.into());
+        self
     }
 
     /// Adds a member of the problem's own.
     pub(super) fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.body.insert(name.into(), value.into());
+        self.document.members.insert(name.into(), value.into());
         self
     }
 
@@ -54,8 +110,7 @@ impl Problem {
 
     /// Fields of the body that can't be taken.
     pub(super) fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-fields", "The request has invalid fields")
-            .errors(errors)
+        Self::of(INVALID_FIELDS).errors(errors)
     }
 
     /// Adds everything that is wrong, with a `detail` that says as much.
@@ -65,56 +120,60 @@ impl Problem {
             [error] => format!("{}: {}", error.pointer, error.detail),
             errors => format!("{} things are wrong: see errors", errors.len()),
         };
-        let errors =
-            errors.into_iter().map(|error| json!({ "pointer": error.pointer, "detail": error.detail }));
-        self.detail(detail).member("errors", errors.collect::<Value>())
+        let errors = errors.into_iter().map(|error| InvalidField {
+            pointer: error.pointer,
+            parameter: None,
+            detail: error.detail,
+        });
+        self.detail(detail).fields(errors.collect())
     }
 
     /// A parameter of the query, or a header, that can't be taken.
     pub(super) fn invalid_parameter(name: &str, detail: &str) -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-parameter",
-            "The request has an invalid parameter",
-        )
-        .detail(format!("{name}: {detail}"))
-        .member("errors", json!([{ "pointer": "", "parameter": name, "detail": detail }]))
+        let error =
+            InvalidField { pointer: String::new(), parameter: Some(name.into()), detail: detail.into() };
+        Self::of(INVALID_PARAMETER).detail(format!("{name}: {detail}")).fields(vec![error])
+    }
+
+    fn fields(mut self, errors: Vec<InvalidField>) -> Self {
+        self.document.errors = errors;
+        self
     }
 
     /// Something that the API key does not permit.
     pub(super) fn forbidden(what: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "This API key may not do that").detail(what)
+        Self::of(FORBIDDEN).detail(what)
     }
 
     /// More than the API key's rate permits.
     pub(super) fn too_many(what: impl Into<String>) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests with this API key")
-            .detail(what)
+        Self::of(TOO_MANY_REQUESTS).detail(what)
     }
 
     /// More than there is room for.
     pub(super) fn overloaded(what: impl Into<String>, retry_after: Duration) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-            .detail(what)
-            .retry_after(retry_after)
+        Self::of(OVERLOADED).detail(what).retry_after(retry_after)
     }
 
     pub(super) fn stopping() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The host is stopping")
-            .detail("send it again in a moment")
-            .retry_after(Duration::from_secs(5))
+        Self::of(STOPPING).detail("send it again in a moment").retry_after(Duration::from_secs(5))
     }
 }
 
 impl Problem {
     /// The whole answer, for where no HTTP is spoken.
     pub(super) fn as_http1(&self) -> String {
-        let body = Value::Object(self.body.clone()).to_string();
+        let body = self.body();
         format!(
-            "HTTP/1.1 {}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            "HTTP/1.1 {}\r\ncontent-type: {TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
             self.status,
             body.len()
         )
+    }
+
+    fn body(&self) -> String {
+        // Nothing in it can fail: every key is a string.
+        serde_json::to_string(&self.document).unwrap_or_default()
     }
 }
 
@@ -125,8 +184,7 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden(what) => Self::forbidden(what),
             Refusal::Overloaded { reason, retry_after } => Self::overloaded(reason, retry_after),
             refusal @ Refusal::KeyReused => {
-                Self::new(StatusCode::CONFLICT, "key-reused", "The Idempotency-Key was used before")
-                    .detail(format!("{refusal}; use another one for another request"))
+                Self::of(KEY_REUSED).detail(format!("{refusal}; use another one for another request"))
             }
             Refusal::Store(error) => error.into(),
             Refusal::Stopping => Self::stopping(),
@@ -140,7 +198,7 @@ impl From<StoreError> for Problem {
             return Self::stopping();
         }
         tracing::error!(%error, "the store does not work");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The store is unavailable")
+        Self::of(STORE_UNAVAILABLE)
             .detail(format!("{error}; nothing was accepted, and what was accepted before is kept"))
             .retry_after(Duration::from_secs(10))
     }
@@ -148,8 +206,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Value::Object(self.body).to_string();
-        let mut response = (self.status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+        let mut response = (self.status, [(header::CONTENT_TYPE, TYPE)], self.body()).into_response();
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
             // Rounded up: who comes a moment too early is refused again.

@@ -1,5 +1,6 @@
 mod batch;
 mod connections;
+mod document;
 mod history;
 mod reach;
 mod receipts;
@@ -17,7 +18,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    http::{Method, request::Builder},
+    http::{Method, StatusCode, request::Builder},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
@@ -398,7 +399,8 @@ async fn a_route_explains_itself() {
     .await;
     let get = async |uri: &str| host.call(request(Method::GET, uri).body(Body::empty()).unwrap()).await;
     let (status, _, body) = get("/v1/routes").await;
-    let route = json!({ "name": "default", "gateways": ["strict", "quick"], "strategy": "failover", "weights": null, "match": null });
+    let route =
+        json!({ "name": "default", "gateways": ["strict", "quick"], "strategy": "failover", "match": null });
     assert_eq!((status.as_u16(), body), (200, json!({ "routes": [route] })));
     let (status, _, body) = get("/v1/routes/explain?to=%2B4917012&tag=login").await;
     let up = |name: &str| json!({ "name": name, "usable": true, "why": "up" });

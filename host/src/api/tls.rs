@@ -1,8 +1,7 @@
 //! TLS on the listening side. Certificate and key are read again every few seconds; what is new counts for the next connection.
 
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::config::{self, Credentials};
-use axum::http::StatusCode;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -151,7 +150,7 @@ pub(super) async fn accept(tls: &Tls, mut stream: TcpStream) -> io::Result<Optio
 
 /// Whoever speaks plain HTTP here is told so.
 async fn answer_plainly(stream: &mut TcpStream) -> io::Result<()> {
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "tls-needed", "This port speaks HTTPS");
+    let problem = Problem::of(problem::TLS_NEEDED);
     stream.write_all(problem.detail("use https:// in place of http://").as_http1().as_bytes()).await?;
     stream.shutdown().await?;
     tokio::io::copy(&mut stream.take(DRAINED), &mut tokio::io::sink()).await?;

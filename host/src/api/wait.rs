@@ -57,9 +57,9 @@ pub(super) fn parameters(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     Ok(query.map_err(|_| Problem::invalid_parameter("query", "can't be read"))?.0)
 }
 
-/// Digits alone: `parse` would take a sign too.
-fn whole(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+/// Digits alone, since `parse` would take a sign too, and at most 19 of them, which are sure to fit.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The parts between separators that don't stand within a quoted string (RFC 9110 section 5.6.4).
@@ -104,6 +104,7 @@ mod tests {
         assert_eq!(prefer(&["respond-async, Wait = \"5\"; x=1"]), Some(5));
         assert_eq!(prefer(&["return=minimal", "wait=7", "wait=9"]), Some(7));
         assert_eq!(prefer(&["wait=3600"]), Some(60));
+        assert_eq!(prefer(&["wait=9999999999999999999"]), Some(60));
         assert_eq!(prefer(&["wait=soon"]), None);
         assert_eq!(prefer(&["wait=+5"]), None);
         assert_eq!(prefer(&[r#"note="a, wait=3""#]), None);
@@ -120,6 +121,7 @@ mod tests {
             "/?wait=61",
             "/?wait=-1",
             "/?wait=",
+            "/?wait=99999999999999999999",
             "/?wait=1.5",
             "/?wiat=1",
             "/?wait=1&key=x",

@@ -1,9 +1,12 @@
-//! `gatepost completions`, `gatepost man`
+//! `gatepost completions`, `gatepost man`, `gatepost openapi`
 
 use super::{Cli, Ended, failed};
 use clap::CommandFactory as _;
 use clap_complete::Generator as _;
-use std::{io, path::Path};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 pub(super) fn completions(shell: clap_complete::Shell) -> Ended {
     let whole = Cli::command();
@@ -28,4 +31,11 @@ pub(super) fn man(folder: &Path) -> Ended {
         failed(format!("the man pages can't be written to {}: {error}; name a folder", folder.display()))
     };
     clap_mangen::generate_to(Cli::command(), folder).map_or_else(unwritten, |()| Ended::Well)
+}
+
+pub(super) fn openapi() -> Ended {
+    match io::stdout().write_all(crate::api::document().as_bytes()) {
+        Ok(()) => Ended::Well,
+        Err(_) => Ended::Failed,
+    }
 }

@@ -100,6 +100,9 @@ enum Command {
         /// The folder that they go into.
         folder: PathBuf,
     },
+    /// Print the OpenAPI document that the host answers at /openapi.json.
+    #[command(hide = true, name = "openapi")]
+    OpenApi,
 }
 
 /// The configuration file, for every command that reads one.
@@ -162,6 +165,7 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { folder } => manual::man(&folder),
+        Command::OpenApi => manual::openapi(),
     };
     ended.into()
 }

@@ -43,7 +43,8 @@ pub(super) fn gateways(
     }
 }
 
-const KNOWN: [&str; 11] = [
+/// The members of a gateway's definition.
+pub(crate) const MEMBERS: [&str; 11] = [
     "provider",
     "description",
     "valid_for",
@@ -58,7 +59,7 @@ const KNOWN: [&str; 11] = [
 ];
 
 fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Option<Gateway> {
-    table.unknown(&KNOWN, &mut reader.problems);
+    table.unknown(&MEMBERS, &mut reader.problems);
     let before = reader.secrets.len();
     let description = table.get("description").and_then(|entry| reader.string(&entry));
     let limits = limits::limits(table, reader);
@@ -67,7 +68,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
     let mut section = |section, name: &str, reader: &mut Reader<'_>| {
         let entry = table.get(name);
         let Some(table) = entry.as_ref().and_then(|entry| entry.table(&mut reader.problems)) else {
-            if entry.is_some() || table.misspells(name, &KNOWN) {
+            if entry.is_some() || table.misspells(name, &MEMBERS) {
                 unread.insert((section, None));
             }
             return Map::new();
@@ -89,7 +90,7 @@ fn gateway(entry: &Entry<'_>, table: &Table<'_>, reader: &mut Reader<'_>) -> Opt
         ..Definition::default()
     };
     let Some(provider) = table.get("provider") else {
-        if !table.misspells("provider", &KNOWN) {
+        if !table.misspells("provider", &MEMBERS) {
             let mend = "name the provider, such as provider = \"http\"";
             reader.problems.push(table.missing("provider", mend));
         }

@@ -4,10 +4,15 @@ use super::{
     Config, ConfigProblem, ConfigProblems, Doubts, Location, assemble::assemble, reader::Environment,
 };
 use std::{
-    fmt, fs, io,
+    fmt,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// What is larger is no configuration.
+const LARGEST: u64 = 16 << 20;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +100,7 @@ impl Config {
     ) -> Result<Draft, LoadError> {
         let unreadable = |file: &Path, source| LoadError::Unreadable { file: file.into(), source };
         let file = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
-        let text = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
+        let text = read(&file).map_err(|source| unreadable(&file, source))?;
         let folder = file.with_file_name("gateways.d");
         let mut files = gateway_files(&folder).map_err(|source| unreadable(&folder, source))?;
         if let Some(instead) = instead {
@@ -108,7 +113,7 @@ impl Config {
         for file in files {
             let instead =
                 instead.filter(|instead| instead.file == file).and_then(|instead| instead.text.clone());
-            match instead.map_or_else(|| fs::read_to_string(&file), Ok) {
+            match instead.map_or_else(|| read(&file), Ok) {
                 Ok(text) => texts.push((file, text)),
                 Err(error) => problems.push(ConfigProblem {
                     location: Location { file: Arc::new(file), line: 1 },
@@ -122,6 +127,19 @@ impl Config {
         draft.problems.extend(problems);
         Ok(draft)
     }
+}
+
+/// The text of a regular file of at most [`LARGEST`] bytes: a pipe would keep whoever opens it waiting.
+fn read(file: &Path) -> io::Result<String> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    File::open(file)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("it has more than {} MiB", LARGEST >> 20)));
+    }
+    Ok(text)
 }
 
 /// In lexical order. Hidden files and what editors leave behind do not end in `.toml`, or begin with a dot.

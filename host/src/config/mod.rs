@@ -28,6 +28,8 @@ mod webhooks;
 pub mod writing;
 
 pub use definition::{CENSORED, Written};
+#[cfg(test)]
+pub(crate) use gateways::MEMBERS as GATEWAY_MEMBERS;
 pub use load::{Draft, Instead, LoadError};
 pub use name::{FORM as NAME_FORM, is_name};
 pub use places::{Places, SectionPlaces};

@@ -20,6 +20,13 @@ impl Config {
             // Its address is not shown: a key may stand in it.
             (self.telemetry.otlp != running.telemetry.otlp)
                 .then(|| needed(&self.telemetry.places, "otlp", "a change needs a restart".into())),
+            // An editor that cuts the file off, or a slip, must not open what had a lock.
+            (self.api_keys.is_empty() && !running.api_keys.is_empty()).then(|| ConfigProblem {
+                location: server.places.locate("listen").1,
+                key: "api_keys".into(),
+                what: "without the last API key everybody on this machine could send and read: that needs a restart".into(),
+                mend: "put a key back, or restart the host".into(),
+            }),
         ];
         let table = |key: &str| key.split_once('.').map(|(table, _)| table.to_owned());
         let is_known = |difference: &ConfigProblem| {

@@ -1,7 +1,9 @@
 //! Which values of a gateway definition must not be shown.
 
 use super::Gateway;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gatepost_provider_api::{Declaration, declaration::name_is_secret};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use serde_json::Value;
 use std::ops::Range;
@@ -47,19 +49,22 @@ fn collect(name: &str, value: &Value, secret: bool, secrets: &mut Vec<String>) {
             }
         }
         Value::String(text) if secret => secrets.push(text.clone()),
-        Value::String(text) => match inside(text) {
-            Inside::Nothing => {}
-            Inside::Parts(parts) => {
-                secrets.extend(parts.into_iter().filter_map(|part| text.get(part)).map(str::to_owned));
-            }
-            Inside::All => {
-                secrets.push(text.clone());
-                secrets.extend(password_of(text));
-                if let Some(json) = json(text) {
-                    named_secrets(&json, false, secrets);
+        Value::String(text) => {
+            secrets.extend(basic(text));
+            match inside(text) {
+                Inside::Nothing => {}
+                Inside::Parts(parts) => {
+                    secrets.extend(parts.into_iter().filter_map(|part| text.get(part)).map(str::to_owned));
+                }
+                Inside::All => {
+                    secrets.push(text.clone());
+                    secrets.extend(password_of(text));
+                    if let Some(json) = json(text) {
+                        named_secrets(&json, false, secrets);
+                    }
                 }
             }
-        },
+        }
         _ => {}
     }
 }
@@ -141,6 +146,14 @@ fn secret_fields(text: &str) -> Vec<Range<usize>> {
 
 fn password_of(text: &str) -> Option<String> {
     text.trim().parse::<Url>().ok()?.password().filter(|password| !password.is_empty()).map(str::to_owned)
+}
+
+/// Name and password of a URL as basic authentication sends them, to a proxy or a server, in the clear for whoever reads Base64.
+fn basic(text: &str) -> Option<String> {
+    let url = text.trim().parse::<Url>().ok()?;
+    let decoded = |part| percent_decode_str(part).collect::<Vec<_>>();
+    let password = url.password().filter(|password| !password.is_empty())?;
+    Some(STANDARD.encode([decoded(url.username()), b":".to_vec(), decoded(password)].concat()))
 }
 
 /// A JSON object or list.

@@ -261,6 +261,7 @@ impl Actor {
             drop(sending);
             return self.spawn(id, size, submit::lapse(ready, shared));
         }
+        let under_way = shared.respelling.under_way(&self.name, shared.clock.now(), id);
         match gateway.status.begin() {
             Ok(permit) => {
                 if let Some(bucket) = &mut self.bucket {
@@ -268,7 +269,8 @@ impl Actor {
                 }
                 let held = self.tenure.as_ref().map(Tenure::hold);
                 let figures = self.figures();
-                let delivered = submit::deliver(gateway, ready, permit, sending, figures, shared);
+                let delivered =
+                    submit::deliver(gateway, ready, permit, (sending, under_way), figures, shared);
                 self.spawn(id, size, async move {
                     let _held = held;
                     delivered.await

@@ -13,6 +13,7 @@ mod lapse;
 mod mailbox;
 mod receipts;
 mod record;
+mod respelt;
 mod roster;
 mod submit;
 mod sweep;
@@ -29,10 +30,12 @@ use crate::{
 };
 use actor::Actor;
 use decide::{View, World};
+use futures_util::future::join_all;
 use hub::Hub;
 pub use hub::Ticket;
 use lapse::Lapse;
 pub use receipts::Inbox;
+use respelt::Respelling;
 use roster::{Roster, Seat};
 use std::{
     collections::BTreeMap,
@@ -56,6 +59,7 @@ struct Shared {
     roster: watch::Sender<Arc<Roster>>,
     hub: Hub,
     inbox: Inbox,
+    respelling: Arc<Respelling>,
     lapse: Lapse,
     /// Tells of gateways that became usable, or ceased to be.
     changes: Changes,
@@ -147,30 +151,18 @@ impl Delivery {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let webhooks = Webhooks::silent(Arc::clone(&store), clock, Arc::clone(&metrics));
-        Self::start_telling(store, gateways, clock, metrics, webhooks)
+        Self::start_telling(gateways, Inbox::new(store, clock, metrics, webhooks))
     }
 
-    /// The same with webhooks.
-    pub fn start_telling(
-        store: Arc<dyn Store>,
-        gateways: Vec<Gateway>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        webhooks: Arc<Webhooks>,
-    ) -> Arc<Self> {
+    /// The same with the inbox into which the providers of these gateways put what they have to say, and its webhooks.
+    pub fn start_telling(gateways: Vec<Gateway>, inbox: Inbox) -> Arc<Self> {
         let jitter = Box::new(|most: Duration| most.mul_f64(fastrand::f64()));
-        Self::start_with(store, gateways, clock, metrics, webhooks, jitter)
+        Self::start_with(gateways, inbox, jitter)
     }
 
     /// The same with chances of the caller's own.
-    pub fn start_with(
-        store: Arc<dyn Store>,
-        gateways: Vec<Gateway>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        webhooks: Arc<Webhooks>,
-        jitter: Jitter,
-    ) -> Arc<Self> {
+    pub fn start_with(gateways: Vec<Gateway>, inbox: Inbox, jitter: Jitter) -> Arc<Self> {
+        let Inbox { store, clock, metrics, webhooks, respelling, .. } = inbox.clone();
         let depths = store.depths();
         let gateways = Arc::new(gateways.into_iter().collect::<Gateways>());
         let waiting = depths.iter().map(|(name, _)| Arc::from(name.as_str()));
@@ -179,7 +171,8 @@ impl Delivery {
             clock,
             roster: watch::Sender::new(Arc::new(roster)),
             hub: Hub::default(),
-            inbox: Inbox::new(Arc::clone(&store), clock, Arc::clone(&metrics), Arc::clone(&webhooks)),
+            inbox,
+            respelling,
             lapse: Lapse::default(),
             changes: Changes::default(),
             jitter,
@@ -188,6 +181,7 @@ impl Delivery {
             webhooks,
             deadline: watch::Sender::new(None),
         });
+        let waited = depths.iter().map(|(name, _)| name.clone()).collect();
         for (name, messages) in depths {
             if gateways.get(&name).is_some() {
                 tracing::info!(gateway = name, messages, "messages were queued at the start");
@@ -198,6 +192,7 @@ impl Delivery {
         let mut actors = JoinSet::new();
         employ(&mut actors, &shared, names);
         actors.spawn(lapse::run(Arc::clone(&shared)));
+        actors.spawn(respelt::run(Arc::clone(&shared), waited));
         shared.webhooks.begin();
         Arc::new(Self { shared, actors: Mutex::new(actors) })
     }
@@ -250,7 +245,7 @@ impl Delivery {
     }
 
     /// What the gateways look like now, those that only have a queue left among them. How old their oldest message is the store has to
-    /// say `within` this time.
+    /// say `within` this time. All providers are asked for theirs at once, and none is waited for longer than a second.
     pub async fn figures(&self, within: Duration) -> Vec<GatewayFigures> {
         let now = self.shared.clock.now();
         let oldest = tokio::time::timeout(within, self.shared.store.oldest()).await.ok().and_then(Result::ok);
@@ -262,6 +257,11 @@ impl Delivery {
             valid_for: gateway.limits.valid_for,
         };
         let roster = self.shared.roster();
+        let provided = roster
+            .gateways
+            .iter()
+            .map(async |gateway| (gateway.name.to_string(), gateway.handle.figures().await));
+        let mut provided = join_all(provided).await.into_iter().collect::<BTreeMap<_, _>>();
         let defined = roster.gateways.iter();
         let defined = defined.map(|gateway| (gateway.name.to_string(), Some(running(gateway)), 0));
         let mut figures = defined.collect::<Vec<_>>();
@@ -278,7 +278,15 @@ impl Delivery {
             let oldest = oldest.as_ref().map(since);
             let in_flight =
                 roster.seats.get(name.as_str()).map(|seat| seat.in_flight.load(Ordering::Relaxed));
-            GatewayFigures { name, running, depth, oldest, in_flight: in_flight.unwrap_or_default() }
+            let provided = provided.remove(&name).unwrap_or_default();
+            GatewayFigures {
+                name,
+                running,
+                depth,
+                oldest,
+                in_flight: in_flight.unwrap_or_default(),
+                provided,
+            }
         });
         figures.collect()
     }
@@ -290,6 +298,12 @@ impl Delivery {
         let roster = self.shared.roster();
         let in_flight = roster.seats.get(gateway).map(|seat| seat.in_flight.load(Ordering::Relaxed));
         (depth.unwrap_or_default(), in_flight.unwrap_or_default() as u64)
+    }
+
+    /// Where what services say goes.
+    #[cfg(test)]
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.shared.inbox
     }
 
     /// What tells applications.

@@ -1,6 +1,7 @@
 //! What services say later of what they took: stored, matched, told.
 
 use super::{
+    respelt::Respelling,
     trace,
     webhooks::{Inbound, Webhooks},
 };
@@ -20,10 +21,11 @@ const PIECE: usize = 500;
 /// Takes the events of all gateways. Exists before the gateways do, whose providers may have something to say from their start on.
 #[derive(Clone)]
 pub struct Inbox {
-    store: Arc<dyn Store>,
-    clock: Clock,
-    metrics: Arc<Metrics>,
-    webhooks: Arc<Webhooks>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) webhooks: Arc<Webhooks>,
+    pub(super) respelling: Arc<Respelling>,
     /// The host's own: providers call from theirs.
     runtime: Handle,
 }
@@ -31,7 +33,8 @@ pub struct Inbox {
 impl Inbox {
     /// Puts events into `store`, and has them told by `webhooks`. Needs a tokio runtime.
     pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Arc<Metrics>, webhooks: Arc<Webhooks>) -> Self {
-        Self { store, clock, metrics, webhooks, runtime: Handle::current() }
+        let respelling = Arc::default();
+        Self { store, clock, metrics, webhooks, respelling, runtime: Handle::current() }
     }
 
     /// Stores what a service said; resolves when it is on disk. May be polled on any thread, within any runtime or none.
@@ -53,8 +56,8 @@ impl Inbox {
         for event in events {
             let gateway = gateway.to_owned();
             match event {
-                ServiceEvent::Receipt { provider_id, status, code, detail } => {
-                    receipts.push(Receipt { gateway, provider_id, status, code, detail, at });
+                ServiceEvent::Receipt { provider_id, spellings, status, code, detail } => {
+                    receipts.push(Receipt { gateway, provider_id, spellings, status, code, detail, at });
                 }
                 ServiceEvent::Inbound { from, to, text } => {
                     inbound.push(Inbound { gateway, from, to, text, at });
@@ -86,7 +89,10 @@ impl Inbox {
                     self.webhooks.wake(callback_url.as_deref());
                 }
             }
-            Received::Unmatched => {
+            Received::Unmatched | Received::Open => {
+                if *received == Received::Open {
+                    self.respelling.came(gateway, receipt.at);
+                }
                 tracing::debug!(
                     gateway,
                     provider_id,

@@ -1,6 +1,6 @@
 //! One message through one gateway: submission, outcome, record.
 
-use super::{Shared, decide, hub::Sending, receipts::moved_on, record, trace};
+use super::{Shared, decide, hub::Sending, receipts::moved_on, record, respelt::UnderWay, trace};
 use crate::{
     config::OnUncertain,
     gateway::{Gateway, Permit},
@@ -25,7 +25,7 @@ pub(super) async fn deliver(
     gateway: Gateway,
     mut ready: Ready,
     permit: Permit,
-    sending: Sending,
+    sending: (Sending, UnderWay),
     figures: Arc<GatewayMetrics>,
     shared: Arc<Shared>,
 ) -> Ended {

@@ -13,7 +13,7 @@ mod state;
 mod time;
 
 pub use id::{InvalidId, MessageId, MessageIds};
-pub use json::as_json;
+pub use json::{Shown, as_json};
 pub use masked::{Recipient, Text, WebhookUrl};
 pub use progress::{Progress, Tried};
 pub use receipt::{PartReceipt, Receipt, delivery_state};

@@ -7,8 +7,10 @@ use super::{ReceiptStatus, State, Timestamp};
 pub struct Receipt {
     /// The gateway through which it came: ids are its service's own.
     pub gateway: String,
-    /// The id that the service gave to the part.
+    /// The id that the service gave to the part, as it spells it now.
     pub provider_id: String,
+    /// How it may have spelled it when it took the part; empty where there is only one way, or the others have been looked at.
+    pub spellings: Vec<String>,
     /// What became of the part.
     pub status: ReceiptStatus,
     /// The service's own code, free of texts and secrets.

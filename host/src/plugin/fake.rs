@@ -114,6 +114,7 @@ impl Handle for FakeProvider {
         let status = request.query.parse();
         let receipt = status.map(|status| ServiceEvent::Receipt {
             provider_id: String::from_utf8(request.body).unwrap(),
+            spellings: Vec::new(),
             status,
             code: None,
             detail: None,

@@ -1,8 +1,11 @@
 //! What the rest of the host sees of a provider: an instance that takes messages.
 
 use super::sink::ServiceEvent;
-use crate::message::{Content, MessageId, Outcome, Recipient, Timestamp};
-use futures_util::future::BoxFuture;
+use crate::{
+    message::{Content, MessageId, Outcome, Recipient, Timestamp},
+    telemetry::series::Series,
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A message as it is handed to a provider.
@@ -76,6 +79,12 @@ pub trait Handle: Send + Sync + 'static {
         &self,
         request: ReceiptRequest,
     ) -> BoxFuture<'static, Result<Vec<ServiceEvent>, Outcome>>;
+
+    /// What the provider counts and measures, within a second, checked and free of secrets. Never fails: what can't be shown is left out, by
+    /// default everything.
+    fn figures(&self) -> BoxFuture<'static, Vec<Series>> {
+        std::future::ready(Vec::new()).boxed()
+    }
 
     /// Lets the provider end its connections. No submit follows.
     fn stop(self: Arc<Self>) -> BoxFuture<'static, ()>;

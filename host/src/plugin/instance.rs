@@ -1,6 +1,7 @@
 //! One gateway's instance of a provider, in this process.
 
 use super::{
+    figures::Figures,
     handle::{Handle, ReceiptRequest, Submission},
     host_api::Host,
     library::{Library, Share},
@@ -9,7 +10,10 @@ use super::{
 };
 use crate::{
     message::{MessageId, Outcome, OutcomeKind},
-    telemetry::redact::{Redactor, clean, mask_recipient},
+    telemetry::{
+        redact::{Redactor, clean, mask_recipient},
+        series::Series,
+    },
 };
 use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec, Tuple2};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -45,6 +49,7 @@ pub struct Instance {
     parses_receipts: bool,
     /// Turns to read receipts: the call blocks, and one that hangs must not take the host's threads one after the other.
     parsing: Arc<Semaphore>,
+    figures: Arc<Figures>,
     redaction: Arc<Redaction>,
 }
 
@@ -82,8 +87,9 @@ impl Instance {
             .map_err(|error| whole(error.to_string(), "correct the definition"))?;
         let redaction = Arc::new(Redaction::new(secrets));
         let gateway: Arc<str> = definition.gateway.as_str().into();
+        let provider: Arc<str> = library.identity.name.as_str().into();
         let host = Host {
-            provider: library.identity.name.as_str().into(),
+            provider: Arc::clone(&provider),
             gateway: Arc::clone(&gateway),
             redaction: Arc::clone(&redaction),
             sink,
@@ -107,6 +113,7 @@ impl Instance {
         })?;
         let warnings = problems(&created.warnings, &redaction).unwrap_or_default();
         let instance = Self {
+            figures: Figures::new(provider, Arc::clone(&gateway), Arc::clone(&redaction)),
             gateway,
             provider: RwLock::new(Some(Live {
                 provider: Arc::new(created.provider),
@@ -199,7 +206,7 @@ impl Handle for Instance {
             let id = Some(protection.id);
             match submitted {
                 Ok(Some(submit)) => match AssertUnwindSafe(submit).catch_unwind().await {
-                    Ok(result) => outcome(result, &|says| redaction.clean(says, id)),
+                    Ok(result) => outcome(result, &redaction, id),
                     Err(_) => panicked(),
                 },
                 Ok(None) => Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped"),
@@ -238,7 +245,7 @@ impl Handle for Instance {
                             .map(|event| ServiceEvent::of(event, &redaction))
                             .collect::<Result<_, _>>()
                             .map_err(|what| Outcome::new(OutcomeKind::Rejected, what)),
-                        Ok(RErr(error)) => Err(refused(error, &|says| redaction.clean(says, None))),
+                        Ok(RErr(error)) => Err(refused(error, &redaction, None)),
                         Err(_) => Err(panicked()),
                     }
                 };
@@ -263,7 +270,7 @@ impl Handle for Instance {
             let Some(start) = start else { return };
             let outcome = match AssertUnwindSafe(start).catch_unwind().await {
                 Ok(ROk(())) => return,
-                Ok(RErr(error)) => refused(error, &|says| redaction.clean(says, None)),
+                Ok(RErr(error)) => refused(error, &redaction, None),
                 Err(_) => panicked(),
             };
             tracing::warn!(
@@ -288,8 +295,20 @@ impl Handle for Instance {
             };
             match AssertUnwindSafe(probe).catch_unwind().await {
                 Ok(ROk(line)) => Ok(redaction.clean(&line, None)),
-                Ok(RErr(error)) => Err(refused(error, &|says| redaction.clean(says, None))),
+                Ok(RErr(error)) => Err(refused(error, &redaction, None)),
                 Err(_) => Err(panicked()),
+            }
+        }
+        .boxed()
+    }
+
+    fn figures(&self) -> BoxFuture<'static, Vec<Series>> {
+        let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.call(|provider| provider.figures())));
+        let figures = Arc::clone(&self.figures);
+        async move {
+            match asked {
+                Ok(Some(answer)) => figures.shown(answer).await,
+                Ok(None) | Err(_) => Vec::new(),
             }
         }
         .boxed()
@@ -329,12 +348,12 @@ pub(super) struct Redaction {
 }
 
 impl Redaction {
-    fn new(secrets: &[String]) -> Self {
+    pub(super) fn new(secrets: &[String]) -> Self {
         Self { secrets: Redactor::secrets(secrets), in_flight: Mutex::default() }
     }
 
     /// Protects the message until the guard is dropped.
-    fn protect(self: &Arc<Self>, submission: Arc<Submission>) -> Protection {
+    pub(super) fn protect(self: &Arc<Self>, submission: Arc<Submission>) -> Protection {
         let id = submission.id;
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id, submission);
         Protection { redaction: Arc::clone(self), id }
@@ -343,10 +362,28 @@ impl Redaction {
     /// What a provider or the service behind it says of message `about`, or of none, as it may be shown: one line, bounded,
     /// without secrets, texts and whole numbers.
     pub(super) fn clean(&self, says: &str, about: Option<MessageId>) -> String {
-        if says.is_empty() {
-            return String::new();
-        }
-        let concerned = {
+        if says.is_empty() { String::new() } else { self.cleaner_of(about, says.chars().count()).clean(says) }
+    }
+
+    /// The same for several at once; those that say nothing are none.
+    fn cleaned<const N: usize>(
+        &self,
+        words: [ROption<RString>; N],
+        about: Option<MessageId>,
+    ) -> [Option<String>; N] {
+        let words = words.map(|words| words.into_option().filter(|words| !words.is_empty()));
+        let longest = words.iter().flatten().map(|words| words.chars().count()).max();
+        let cleaner = longest.map(|longest| self.cleaner_of(about, longest));
+        words.map(|words| Some(cleaner.as_ref()?.clean(&words?)))
+    }
+
+    /// The same for many words of one moment, which are about no message.
+    pub(super) fn cleaner(&self) -> Cleaner<'_> {
+        self.cleaner_of(None, usize::MAX)
+    }
+
+    fn cleaner_of(&self, about: Option<MessageId>, longest: usize) -> Cleaner<'_> {
+        let concerned: Vec<_> = {
             let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
             match about.and_then(|id| in_flight.get(&id)) {
                 Some(submission) => vec![Arc::clone(submission)],
@@ -354,18 +391,38 @@ impl Redaction {
                 None => in_flight.values().cloned().collect(),
             }
         };
-        let mut says = self.secrets.redact(says).into_owned();
-        for submission in concerned {
-            let texts = submission.content.parts().map(|text| text.expose());
-            says = Redactor::texts(texts).redact(&says).into_owned();
+        let texts = concerned.iter().flat_map(|submission| submission.content.parts());
+        let texts = Redactor::texts(texts.map(|text| text.expose()), longest);
+        Cleaner { secrets: &self.secrets, texts, concerned }
+    }
+}
+
+/// Makes words of a provider fit to be shown: as long as it lives, those messages are protected that it began with.
+pub(super) struct Cleaner<'r> {
+    secrets: &'r Redactor,
+    texts: Redactor,
+    concerned: Vec<Arc<Submission>>,
+}
+
+impl Cleaner<'_> {
+    /// See [`Redaction::clean`].
+    pub(super) fn clean(&self, says: &str) -> String {
+        let says = self.secrets.redact(says);
+        let mut says = self.texts.redact(&says).into_owned();
+        for submission in &self.concerned {
             says = mask_recipient(&says, &submission.to).into_owned();
         }
         clean(&says)
     }
+
+    /// One bounded line without secrets, whatever else is in it.
+    pub(super) fn without_secrets(&self, says: &str) -> String {
+        clean(&self.secrets.redact(says))
+    }
 }
 
 /// Ends the protection of a message's text when it is dropped.
-struct Protection {
+pub(super) struct Protection {
     redaction: Arc<Redaction>,
     id: MessageId,
 }
@@ -397,33 +454,26 @@ fn ffi_message(submission: &Submission) -> FfiMessage {
     }
 }
 
-/// Makes words of a provider fit to be shown.
-type Clean<'a> = &'a (dyn Fn(&str) -> String + Sync);
-
-fn outcome(result: FfiResult<FfiAccepted>, clean: Clean<'_>) -> Outcome {
+fn outcome(result: FfiResult<FfiAccepted>, redaction: &Redaction, about: Option<MessageId>) -> Outcome {
     match result {
-        ROk(accepted) => Outcome {
-            code: said(accepted.code, clean),
-            detail: said(accepted.detail, clean),
-            ..Outcome::accepted(provider_ids(&accepted.ids), accepted.parts.max(1))
-        },
-        RErr(error) => refused(error, clean),
+        ROk(accepted) => {
+            let [code, detail] = redaction.cleaned([accepted.code, accepted.detail], about);
+            Outcome { code, detail, ..Outcome::accepted(provider_ids(&accepted.ids), accepted.parts.max(1)) }
+        }
+        RErr(error) => refused(error, redaction, about),
     }
 }
 
-fn refused(error: FfiError, clean: Clean<'_>) -> Outcome {
+fn refused(error: FfiError, redaction: &Redaction, about: Option<MessageId>) -> Outcome {
+    let [code, detail] = redaction.cleaned([error.code, ROption::RSome(error.detail)], about);
     Outcome {
         kind: Verdict::from_code(error.verdict).into(),
-        code: said(error.code, clean),
-        detail: said(ROption::RSome(error.detail), clean),
+        code,
+        detail,
         after: error.after_ms.into_option().map(Duration::from_millis),
         provider_ids: provider_ids(&error.ids),
         parts: 0,
     }
-}
-
-fn said(words: ROption<RString>, clean: Clean<'_>) -> Option<String> {
-    words.into_option().filter(|words| !words.is_empty()).map(|words| clean(&words))
 }
 
 fn provider_ids(ids: &RVec<RString>) -> Vec<String> {
@@ -432,7 +482,8 @@ fn provider_ids(ids: &RVec<RString>) -> Vec<String> {
 
 /// Ids of submissions and those of receipts are cut at the same place, so that they match.
 pub(super) fn id_as_kept(id: &str) -> String {
-    id.chars().take(ID_CHARACTERS).collect()
+    let end = id.char_indices().nth(ID_CHARACTERS).map_or(id.len(), |(at, _)| at);
+    id.get(..end).unwrap_or(id).to_owned()
 }
 
 fn ffi_request(request: ReceiptRequest) -> FfiReceiptRequest {

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 mod broken;
+mod figures;
 mod handle;
 mod host_api;
 mod instance;

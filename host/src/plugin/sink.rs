@@ -4,9 +4,13 @@ use super::instance::{Redaction, id_as_kept};
 use crate::message::{ReceiptStatus, Recipient, Text};
 use futures_util::future::BoxFuture;
 use gatepost_provider_api::abi::{EventKind, FfiEvent, ReceiptCode};
+use serde_json::Value;
 
 /// The longest inbound text in bytes: far more than the parts of an SMS make.
 const LONGEST_TEXT: usize = 1 << 18;
+
+/// The spellings of an id that are looked at.
+const MOST_SPELLINGS: usize = 128;
 
 /// What a service says of a message, or sends on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum ServiceEvent {
     Receipt {
         /// The id that the service gave to the part.
         provider_id: String,
+        /// How it may have spelled it when it took the part.
+        spellings: Vec<String>,
         /// What became of the part.
         status: ReceiptStatus,
         /// The service's own code.
@@ -60,6 +66,7 @@ impl ServiceEvent {
             EventKind::RECEIPT if event.provider_id.is_empty() => Err("the receipt names no id".into()),
             EventKind::RECEIPT => Ok(Self::Receipt {
                 provider_id: id_as_kept(&event.provider_id),
+                spellings: spellings(&event.ext),
                 status: match event.status {
                     ReceiptCode::DELIVERED => ReceiptStatus::Delivered,
                     ReceiptCode::UNDELIVERED => ReceiptStatus::Undelivered,
@@ -78,5 +85,28 @@ impl ServiceEvent {
             }),
             kind => Err(format!("an event of kind {kind} is not known to this version of the host")),
         }
+    }
+}
+
+/// Members that are not known here, and values that make no sense, are left alone.
+fn spellings(ext: &str) -> Vec<String> {
+    let ext = serde_json::from_str::<Value>(ext).unwrap_or_default();
+    let spellings = ext.get("spellings").and_then(Value::as_array).into_iter().flatten();
+    spellings.filter_map(Value::as_str).take(MOST_SPELLINGS).map(id_as_kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_are_bounded_and_what_makes_no_sense_is_left_alone() {
+        for nothing in ["", "nonsense", "[]", "{}", r#"{"spellings": "a"}"#, r#"{"spellings": {"a": 1}}"#] {
+            assert!(spellings(nothing).is_empty(), "{nothing}");
+        }
+        assert_eq!(spellings(r#"{"later": 1, "spellings": ["a", 1, "b"]}"#), ["a", "b"]);
+        let many = serde_json::json!({ "spellings": vec!["a".repeat(10_000); 1000] }).to_string();
+        assert_eq!(spellings(&many).len(), MOST_SPELLINGS);
+        assert_eq!(spellings(&many)[0], id_as_kept(&"a".repeat(10_000)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod history;
 mod receipts;
+mod respelt;
 pub mod webhooks;
 
 use super::{Canceled, Inserted, Next, Once, Place, Recorded, Step, Store, StoreError};
@@ -101,6 +102,7 @@ pub async fn all<S: Store>(fresh: impl Fn() -> S) {
     receipts::unmatched_receipts_are_kept_and_listed(&fresh()).await;
     receipts::what_went_out_before_does_not_decide(&fresh()).await;
     receipts::an_id_that_is_given_twice_is_the_last_ones(&fresh()).await;
+    respelt::all(&fresh).await;
     a_closed_store_says_so(&fresh()).await;
     many_at_once_lose_nothing(Arc::new(fresh())).await;
     webhooks::all(&fresh).await;

@@ -9,6 +9,7 @@ pub mod embedded;
 mod history;
 pub mod memory;
 mod receipts;
+mod spelling;
 mod webhooks;
 
 use crate::message::{
@@ -17,7 +18,7 @@ use crate::message::{
 };
 use futures_util::future::BoxFuture;
 pub use history::{Change, Filter, History};
-pub use receipts::{Matched, Receipts, Received, Unmatched};
+pub use receipts::{Matched, Receipts, Received, Respelt, Unmatched};
 use std::fmt;
 pub use webhooks::{Dropped, NewInbound, News, Settled, Waiting, Webhook, Webhooks};
 

@@ -5,7 +5,7 @@ mod families;
 mod gateway;
 mod requests;
 
-use super::{log_lines, traces::Traces};
+use super::{log_lines, series, traces::Traces};
 use families::{ByWord, Families};
 use gatepost_provider_api::abi::{API_MAJOR, API_MINOR};
 pub use gateway::{GatewayFigures, GatewayMetrics, OriginMetrics, Running};
@@ -234,8 +234,9 @@ impl Metrics {
         }
         counted_elsewhere(&self.log_lines, log_lines::counts());
         counted_elsewhere(&self.spans, self.traces.counts());
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        let (mut text, mut all) = (Vec::new(), self.registry.gather());
+        all.extend(series::families(moment.gateways.iter().flat_map(|figures| &figures.provided)));
+        TextEncoder::new().encode(&all, &mut text)?;
         Ok(text)
     }
 }

@@ -4,6 +4,7 @@ pub mod redact;
 
 mod log_lines;
 pub mod metrics;
+pub mod series;
 mod one_line;
 mod panics;
 pub mod traces;

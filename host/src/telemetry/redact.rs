@@ -11,6 +11,8 @@ const LONGEST: usize = 500;
 
 /// What is shorter stands in every text by chance.
 const SHORTEST: usize = 4;
+/// Words of so many bytes may have been shortened by whoever said them: then any beginning of what is to be taken out is, at their end.
+const CUT: usize = 200;
 
 /// Takes a set of texts out of others.
 #[derive(Clone, Default)]
@@ -26,15 +28,19 @@ impl Redactor {
     }
 
     /// Takes out these message texts: the whole, each of their lines, and each run of four digits or more, which is what a code looks
-    /// like; as they are and as JSON and URLs write them.
-    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+    /// like; as they are and as JSON and URLs write them. For words of at most `longest` characters: what is longer can't stand in them, and no
+    /// spelling of a text is shorter than the text.
+    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>, longest: usize) -> Self {
+        let fits = |text: &str| text.trim().chars().take(longest.saturating_add(1)).count() <= longest;
         let mut needles = Vec::new();
         for text in texts {
-            needles.extend(spellings(text));
-            if text.contains('\n') {
-                needles.extend(text.lines().flat_map(spellings));
+            if fits(text) {
+                needles.extend(spellings(text));
             }
-            needles.extend(digit_runs(text).map(str::to_owned));
+            if text.contains('\n') {
+                needles.extend(text.lines().filter(|line| fits(line)).flat_map(spellings));
+            }
+            needles.extend(digit_runs(text).filter(|run| fits(run)).map(str::to_owned));
         }
         Self::new(needles)
     }
@@ -59,7 +65,20 @@ impl Redactor {
                     start + words.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
             }
         }
+        hidden.extend(self.cut_off(words));
         replace(words, hidden, |_| REDACTED.into())
+    }
+
+    /// The end of the words, if something that is to be taken out begins there: whoever shortened them may have cut it in two.
+    fn cut_off(&self, words: &str) -> Option<(usize, usize)> {
+        let shortest = if words.len() < CUT { SHORTEST } else { 1 };
+        let begins = |needle: &String| {
+            let ends = needle.char_indices().map(|(end, _)| end).skip(shortest);
+            let fitting = ends.take_while(|end| *end <= words.len());
+            fitting.filter(|end| needle.get(..*end).is_some_and(|begin| words.ends_with(begin))).max()
+        };
+        let longest = self.needles.iter().filter_map(begins).max()?;
+        Some((words.len() - longest, words.len()))
     }
 }
 
@@ -73,7 +92,7 @@ impl std::fmt::Debug for Redactor {
 pub fn mask_recipient<'a>(words: &'a str, recipient: &Recipient) -> Cow<'a, str> {
     let whole = recipient.expose();
     let bare = whole.trim_start_matches(['+', ' ']);
-    if bare.chars().count() < SHORTEST {
+    if bare.chars().count() < SHORTEST || !words.contains(bare) {
         return Cow::Borrowed(words);
     }
     let masked = recipient.to_string();
@@ -179,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_text_is_taken_out_whole_by_line_and_by_its_code() {
-        let redactor = Redactor::texts(["Your code is 123456\nUse it soon"]);
+        let redactor = Redactor::texts(["Your code is 123456\nUse it soon"], usize::MAX);
         for says in [
             "refused: Your code is 123456\nUse it soon",
             "refused: Your code is 123456",
@@ -195,6 +214,21 @@ mod tests {
             assert!(!redacted.contains("123456") && !redacted.contains("Use"), "{redacted}");
         }
         assert_eq!(redactor.redact("status 500"), "status 500");
+    }
+
+    #[test]
+    fn in_words_that_are_short_nothing_is_overlooked() {
+        let text = " <Your> code/is \"ä\u{1f511}\" 123456\n1234 & more\nab cd ";
+        let whole = Redactor::texts([text], usize::MAX);
+        for spelling in
+            spellings(text).iter().chain(text.lines().flat_map(spellings).collect::<Vec<_>>().iter())
+        {
+            for words in [spelling.as_str(), "code 123456", "1234", "x1234 y"] {
+                let bounded = Redactor::texts([text], words.chars().count());
+                assert_eq!(bounded.redact(words), whole.redact(words), "{words}");
+            }
+            assert!(whole.redact(spelling).contains(REDACTED), "{spelling}");
+        }
     }
 
     #[test]
@@ -218,6 +252,23 @@ mod tests {
             "ä\\/\u{1f511}\\/key",
         ] {
             assert_eq!(redactor.redact(says), REDACTED, "{says}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_in_two_is_found_by_its_beginning() {
+        let redactor = Redactor::secrets(&["CUTSECRET-abcdefghijklmnop".into()]);
+        assert_eq!(redactor.redact("key=CUTSECRET-abcd"), "key=***");
+        assert_eq!(redactor.redact("a C"), "a C");
+        let text = Redactor::texts(["Your code is 482913"], 500);
+        for padding in 0..80 {
+            for echo in ["text=Your%20code%20is%20482913", "say 482913", "key=CUTSECRET-abcdefghijklmnop"] {
+                let words = format!("{}{echo}", "x".repeat(280 - padding));
+                let cut = &words[..words.len().min(260)];
+                let shown = text.redact(cut);
+                let shown = redactor.redact(&shown);
+                assert!(!["4829", "482", "CUTS", "code"].iter().any(|part| shown.contains(part)), "{shown}");
+            }
         }
     }
 

@@ -85,8 +85,7 @@ pub(crate) fn declaration() -> Declaration {
         .parse_receipts()
         // Not ID_REGEXP: what it finds is shown, and a service may repeat a password.
         .harmless(&[
-            "HTTP_METHOD", "SEND_DATA_AS_JSON", "RETURN_SUCCESS", "RETURN_FAIL", "USERNAME", "PASSWORD", "PARAMETER", "REGEXP",
-            "TIMEOUT", "RECEIPT_ID", "RECEIPT_STATUS", "RECEIPT_DELIVERED", "RECEIPT_FAILED",
+            "HTTP_METHOD", "SEND_DATA_AS_JSON", "USERNAME", "PASSWORD", "PARAMETER", "REGEXP", "TIMEOUT", "RECEIPT_ID", "RECEIPT_STATUS", "RECEIPT_DELIVERED", "RECEIPT_FAILED",
         ])
         .harmless_fields()
 }

@@ -39,7 +39,9 @@ pub(crate) fn septets(character: char) -> Option<(Option<u8>, u8)> {
     if character == char::from(ESCAPE) {
         return None;
     }
-    if let Some(at) = BASIC.iter().position(|&known| known == character) {
+    // Letters, digits and most signs stand at their own places, as in ASCII.
+    let own = usize::try_from(u32::from(character)).ok().filter(|at| BASIC.get(*at) == Some(&character));
+    if let Some(at) = own.or_else(|| BASIC.iter().position(|&known| known == character)) {
         return u8::try_from(at).ok().map(|septet| (None, septet));
     }
     let extension = EXTENSION.iter().find(|(_, known)| *known == character);

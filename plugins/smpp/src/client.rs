@@ -1,15 +1,16 @@
 //! The binds of a gateway: made at the start, kept, made again when they are lost.
 
 use crate::{
+    backoff::Backoff,
     config::{Bind, Config},
+    figures::{self, Counts, Figures, State},
     inbound::Inbox,
     link::{Link, dial},
-    outcome::{self, PartEnd},
-    queue::{Job, Queue},
+    outcome,
+    queue::{Parts, Queue},
     request,
     session::{self, Over},
 };
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use gatepost_provider_api::{
     Accepted, Context, Message, SubmitError,
     tokio::{
@@ -22,19 +23,21 @@ use gatepost_provider_api::{
 use std::{
     io,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU16, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
     },
     time::Duration,
 };
 use tokio_rustls::TlsConnector;
 
-/// The first pause before a bind is tried again, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Nobody waits for the parts any more once it is dropped, as by a cancelled submit.
+struct Withdrawing(Arc<Parts>);
 
-/// A bind that lasted so long was a good one: the pauses begin anew.
-const LASTED: Duration = Duration::from_secs(5);
+impl Drop for Withdrawing {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
+}
 
 /// What all binds share.
 pub(crate) struct Client {
@@ -42,6 +45,7 @@ pub(crate) struct Client {
     pub(crate) queue: Queue,
     pub(crate) inbox: Inbox,
     pub(crate) context: Context,
+    pub(crate) figures: Figures,
     reference: AtomicU16,
     /// How many binds there are.
     pub(crate) running: watch::Sender<usize>,
@@ -58,6 +62,7 @@ impl Client {
         let queue = Queue::new(config.tps);
         let reference = AtomicU16::new(fastrand::u16(..));
         Self {
+            figures: Figures::new(&config.binds),
             config,
             queue,
             inbox: Inbox::new(context.clone()),
@@ -69,9 +74,13 @@ impl Client {
 
     /// Makes the binds.
     pub(crate) fn start(self: &Arc<Self>) {
-        for bind in &self.config.binds {
-            let (client, bind) = (Arc::clone(self), *bind);
-            self.context.spawn(async move { client.keep(bind).await });
+        for number in 0..self.config.binds.len() {
+            let client = Arc::clone(self);
+            self.context.spawn(async move {
+                if let Some((bind, counts)) = client.figures.binds().get(number) {
+                    client.keep(*bind, counts).await;
+                }
+            });
         }
         let client = Arc::clone(self);
         self.context.spawn(async move { client.inbox.tend().await });
@@ -85,50 +94,40 @@ impl Client {
     pub(crate) async fn submit(&self, message: &Message) -> Result<Accepted, SubmitError> {
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
         let pdus = request::pdus(&self.config, message, reference)?;
-        let withdrawn = Arc::new(AtomicBool::new(false));
-        let (jobs, ends): (Vec<_>, Vec<_>) = pdus.into_iter().map(|pdu| Job::new(pdu, &withdrawn)).unzip();
-        let mut ends = ends
-            .into_iter()
-            .enumerate()
-            .map(|(part, end)| async move { (part, end.await) })
-            .collect::<FuturesUnordered<_>>();
-        let mut found = vec![PartEnd::Waited; ends.len()];
+        let (parts, jobs) = Parts::new(pdus);
+        let parts = Withdrawing(parts);
         self.queue.push(jobs);
         let deadline = sleep_until(Instant::now() + self.config.response_timeout);
         gatepost_provider_api::tokio::pin!(deadline);
-        loop {
+        let found = loop {
             select! {
-                ended = ends.next() => {
-                    let Some((part, end)) = ended else { break };
-                    // A bind ends each part before it goes.
-                    let end = end.unwrap_or_else(|_| PartEnd::Unanswered("the gateway stopped".into()));
-                    if !matches!(end, PartEnd::Accepted(_)) && !withdrawn.swap(true, Ordering::Relaxed) {
-                        // The other parts alone are worth nothing.
-                        self.queue.sweep();
-                    }
-                    if let Some(place) = found.get_mut(part) {
-                        *place = end;
-                    }
-                }
-                () = &mut deadline, if !withdrawn.load(Ordering::Relaxed) => {
-                    withdrawn.store(true, Ordering::Relaxed);
-                    self.queue.sweep();
-                }
+                () = parts.0.changed() => {}
+                () = &mut deadline, if !parts.0.are_withdrawn() => {}
             }
-        }
+            if let Some(found) = parts.0.over() {
+                break found;
+            }
+            // One was not accepted, or the time is over: the others alone are worth nothing.
+            if !parts.0.are_withdrawn() {
+                parts.0.withdraw();
+                self.queue.sweep();
+            }
+        };
         tracing::debug!(parts = found.len(), "the parts have ended");
         outcome::of_message(&found)
     }
 
     /// Keeps one bind until the gateway stops.
-    async fn keep(&self, bind: Bind) {
-        let mut pause = FIRST_PAUSE;
+    async fn keep(&self, bind: Bind, counts: &Mutex<Counts>) {
+        let mut backoff = Backoff::default();
         loop {
             let began = Instant::now();
+            figures::locked(counts).state = State::Binding;
             let over = select! {
-                over = self.bind_and_run(bind) => over,
+                over = self.bind_and_run(bind, counts) => over,
                 () = self.stopped_while_binding() => return,
             };
+            figures::locked(counts).state = State::Unbound;
             match &over {
                 Over::Stopped => return,
                 Over::Failed(error) => {
@@ -140,14 +139,8 @@ impl Client {
                 Over::Unbound => tracing::info!(?bind, "the SMSC unbinds"),
                 Over::Lost(why) => tracing::warn!(?bind, "the bind is lost: {why}"),
             }
-            if began.elapsed() >= LASTED {
-                pause = FIRST_PAUSE;
-            }
-            // At any moment of it, so that many binds don't come back at once.
-            let wait = pause.mul_f64(fastrand::f64());
-            pause = (pause * 2).min(LONGEST_PAUSE);
             select! {
-                () = sleep(wait) => {}
+                () = sleep(backoff.pause(began.elapsed())) => {}
                 () = self.context.stopped() => return,
             }
         }
@@ -159,16 +152,17 @@ impl Client {
         sleep(session::LEAVE * 2).await;
     }
 
-    async fn bind_and_run(&self, bind: Bind) -> Over {
+    async fn bind_and_run(&self, bind: Bind, counts: &Mutex<Counts>) -> Over {
         let link = match self.bind(bind).await {
             Ok(link) => link,
             Err(error) => return Over::Failed(error),
         };
         tracing::info!(?bind, "bound");
+        figures::locked(counts).bound();
         if bind != Bind::Receiver {
             self.queue.up();
         }
-        session::run(link, bind, self).await
+        session::run(link, bind, counts, self).await
     }
 
     /// Connects and binds.

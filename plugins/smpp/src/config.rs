@@ -2,6 +2,7 @@
 
 use crate::{
     address::Kind,
+    figures,
     text::{Encoding, Long},
 };
 use gatepost_provider_api::{Context, Declaration, Definition, Parameter, Problem, regexp::Regexp, tls};
@@ -58,6 +59,7 @@ pub(crate) fn declaration() -> Declaration {
             "BINDS", "WINDOW", "TPS", "ADDRESS_RANGE", "SERVICE_TYPE", "ENQUIRE_LINK", "RESPONSE_TIMEOUT", "REGISTERED_DELIVERY",
             "VALIDITY", "LONG", "ENCODING", "MAX_PARTS",
         ])
+        .figures(figures::declared())
 }
 
 /// What is bound.
@@ -66,6 +68,16 @@ pub(crate) enum Bind {
     Transceiver,
     Transmitter,
     Receiver,
+}
+
+impl Bind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Transceiver => "transceiver",
+            Self::Transmitter => "transmitter",
+            Self::Receiver => "receiver",
+        }
+    }
 }
 
 /// What a definition says.

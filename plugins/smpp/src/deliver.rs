@@ -3,7 +3,7 @@
 //! # Source
 //! SMPP 3.4, sections 4.6 (deliver_sm), 5.2.12 (esm_class), 5.3.2 (TLVs) and appendix B (the text of receipts).
 
-use crate::{link::Incoming, text};
+use crate::{link::Incoming, spelling, text};
 use bytes::BytesMut;
 use gatepost_provider_api::{Receipt, ReceiptStatus};
 use rusmpp::{decode::DecodeWithLength as _, pdus::DeliverSm};
@@ -184,7 +184,7 @@ fn receipt(tlvs: &Tlvs<'_>, text: &str) -> Delivery {
         // ENROUTE, ACCEPTD, UNKNOWN, SCHEDULED: nothing is known for good.
         _ => ReceiptStatus::Pending,
     };
-    let mut receipt = Receipt::new(id, status);
+    let mut receipt = spelling::others(&id).into_iter().fold(Receipt::new(id, status), Receipt::spelling);
     let err = word("err:").and_then(plain);
     if let Some(stat) = stat {
         receipt = receipt.detail(match &err {
@@ -225,7 +225,7 @@ mod tests {
         body.extend([class, 0, 0, 0, 0, 0, 0, data_coding, 0, u8::try_from(content.len()).unwrap()]);
         body.extend(content);
         body.extend(tlvs);
-        Incoming { id: 5, status: 0, sequence: 1, pdu: None, body: Bytes::from(body) }
+        Incoming { id: 5, status: 0, sequence: 1, body: Bytes::from(body) }
     }
 
     fn receipt_of(class: u8, content: &[u8], tlvs: &[u8]) -> Receipt {
@@ -261,6 +261,13 @@ mod tests {
         let payload = [&b"\x04\x24\x00\x18"[..], b"ID:7 Stat:expired Err:12"].concat();
         let receipt = receipt_of(4, b"", &payload);
         assert_eq!((receipt.provider_id.as_str(), receipt.status), ("7", ReceiptStatus::Undelivered));
+    }
+
+    #[test]
+    fn a_receipt_says_how_its_id_may_have_been_given() {
+        let receipt = receipt_of(4, b"id:00BC614E stat:DELIVRD", b"");
+        assert!(receipt.spellings.contains(&"12345678".to_owned()), "{receipt:?}");
+        assert!(receipt_of(4, b"id:a-1 stat:DELIVRD", b"").spellings.is_empty());
     }
 
     #[test]
@@ -316,7 +323,7 @@ mod tests {
     fn a_body_that_is_cut_is_no_delivery() {
         let whole = incoming(0, 0, b"hello", b"").body;
         for length in 0..whole.len() {
-            let cut = Incoming { id: 5, status: 0, sequence: 1, pdu: None, body: whole.slice(..length) };
+            let cut = Incoming { id: 5, status: 0, sequence: 1, body: whole.slice(..length) };
             assert!(read(&cut).is_none(), "{length}");
         }
     }

@@ -7,9 +7,11 @@
 
 mod address;
 mod alphabet;
+mod backoff;
 mod client;
 mod config;
 mod deliver;
+mod figures;
 mod inbound;
 mod link;
 mod outcome;
@@ -17,12 +19,13 @@ mod pace;
 mod queue;
 mod request;
 mod session;
+mod spelling;
 mod text;
 
 use client::Client;
 use config::Config;
 use gatepost_provider_api::{
-    Accepted, Context, Declaration, Definition, Message, Problem, Provider, SubmitError,
+    Accepted, Context, Declaration, Definition, Figure, Message, Problem, Provider, SubmitError,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -59,6 +62,10 @@ impl Provider for Smpp {
 
     fn total_timeout(&self) -> Option<Duration> {
         Some(self.client.total_timeout())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.client.figures.now()
     }
 
     async fn stop(&self) {

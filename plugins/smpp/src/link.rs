@@ -1,6 +1,5 @@
-//! PDUs on a connection: their frames are ours, what is in them is the codec's.
-//!
-//! Each frame is decoded by itself, so that one which the codec does not understand costs no more than itself.
+//! PDUs on a connection. What goes out is written by the codec; of what comes in, each frame is read by itself and by those who need it, so
+//! that one which makes no sense costs no more than itself.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use gatepost_provider_api::tokio::{
@@ -9,9 +8,9 @@ use gatepost_provider_api::tokio::{
     time::{Instant, timeout},
 };
 use rusmpp::{
-    Command, CommandStatus, Pdu,
-    decode::DecodeWithLength as _,
+    Command, CommandId, CommandStatus, Pdu,
     encode::{Encode as _, Length as _},
+    pdus::SubmitSm,
 };
 use std::{io, net::SocketAddr};
 
@@ -31,9 +30,7 @@ pub(crate) struct Incoming {
     pub(crate) id: u32,
     pub(crate) status: u32,
     pub(crate) sequence: u32,
-    /// As the codec understands it; `None`: it does not, or there is no body.
-    pub(crate) pdu: Option<Pdu>,
-    /// As it came.
+    /// What comes behind the header.
     pub(crate) body: Bytes,
 }
 
@@ -62,17 +59,8 @@ pub(crate) fn next(input: &mut BytesMut) -> Result<Option<Incoming>, Garbage> {
     }
     let mut frame = input.split_to(whole).freeze();
     frame.advance(4);
-    let mut header = frame.clone();
-    let (id, status, sequence) = (header.get_u32(), header.get_u32(), header.get_u32());
-    let pdu = if header.is_empty() { None } else { decode(&frame) };
-    Ok(Some(Incoming { id, status, sequence, pdu, body: header }))
-}
-
-/// From the command_id on.
-fn decode(frame: &[u8]) -> Option<Pdu> {
-    let mut source = BytesMut::from(frame);
-    let (command, _) = Command::decode(&mut source, frame.len()).ok()?;
-    command.pdu().cloned()
+    let (id, status, sequence) = (frame.get_u32(), frame.get_u32(), frame.get_u32());
+    Ok(Some(Incoming { id, status, sequence, body: frame }))
 }
 
 /// Appends a PDU.
@@ -84,6 +72,31 @@ pub(crate) fn put(output: &mut BytesMut, status: u32, sequence: u32, pdu: Pdu) {
     let start = output.len();
     output.put_bytes(0, length - 4);
     command.encode(output.get_mut(start..).unwrap_or_default());
+}
+
+/// A `submit_sm` as it goes out, but for its sequence number: it may go out again with another one.
+pub(crate) struct Submit(Vec<u8>);
+
+impl Submit {
+    pub(crate) fn new(pdu: &SubmitSm) -> Self {
+        let length = HEADER + pdu.length();
+        let mut frame = Vec::with_capacity(length);
+        frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+        frame.put_u32(CommandId::SubmitSm.into());
+        frame.resize(length, 0);
+        pdu.encode(frame.get_mut(HEADER..).unwrap_or_default());
+        Self(frame)
+    }
+
+    /// Appends it.
+    pub(crate) fn put(&self, output: &mut BytesMut, sequence: u32) {
+        let Some((header, body)) = self.0.split_at_checked(HEADER) else { return };
+        let (header, _) = header.split_at(HEADER - 4);
+        output.reserve(self.0.len());
+        output.put_slice(header);
+        output.put_u32(sequence);
+        output.put_slice(body);
+    }
 }
 
 /// A connection, and what is on its way.
@@ -206,17 +219,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_codec_does_not_understand_costs_no_more_than_itself() {
+    fn what_makes_no_sense_costs_no_more_than_itself() {
         let mut input = BytesMut::new();
         // A deliver_sm without a body that makes sense, an unknown command, an enquire_link.
         input.extend_from_slice(&[0, 0, 0, 20, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 7, 1, 2, 3, 4]);
         input.extend_from_slice(&[0, 0, 0, 18, 0, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 8, 1, 2]);
         put(&mut input, 0, 9, Pdu::EnquireLink);
         let first = next(&mut input).unwrap().unwrap();
-        assert_eq!(
-            (first.id, first.sequence, first.pdu.is_none(), &first.body[..]),
-            (5, 7, true, &[1, 2, 3, 4][..])
-        );
+        assert_eq!((first.id, first.sequence, &first.body[..]), (5, 7, &[1, 2, 3, 4][..]));
         let second = next(&mut input).unwrap().unwrap();
         assert_eq!((second.id, second.sequence), (0x909, 8));
         let third = next(&mut input).unwrap().unwrap();

@@ -41,9 +41,13 @@ pub(crate) fn is_throttled(status: u32) -> bool {
     status == THROTTLED || status == QUEUE_FULL
 }
 
-/// SMPP 3.4, section 5.1.3, and those of 5.0 that are met.
 pub(crate) fn name(status: u32) -> &'static str {
-    match status {
+    known_name(status).unwrap_or("unknown status")
+}
+
+/// SMPP 3.4, section 5.1.3, and those of 5.0 that are met.
+pub(crate) fn known_name(status: u32) -> Option<&'static str> {
+    Some(match status {
         0x00 => "ESME_ROK",
         0x01 => "ESME_RINVMSGLEN",
         0x02 => "ESME_RINVCMDLEN",
@@ -93,8 +97,8 @@ pub(crate) fn name(status: u32) -> &'static str {
         0x102 => "ESME_RSERTYPUNAVAIL",
         0x103 => "ESME_RSERTYPDENIED",
         0x104 => "ESME_RINVDCS",
-        _ => "unknown status",
-    }
+        _ => return None,
+    })
 }
 
 fn shown(status: u32) -> String {

@@ -1,14 +1,10 @@
 //! Parts that wait for their turn on any of the binds.
 
-use crate::{outcome::PartEnd, pace::Pace};
+use crate::{link::Submit, outcome::PartEnd, pace::Pace};
 use gatepost_provider_api::{
     SubmitError,
-    tokio::{
-        sync::{Notify, oneshot},
-        time::Instant,
-    },
+    tokio::{sync::Notify, time::Instant},
 };
-use rusmpp::pdus::SubmitSm;
 use std::{
     collections::VecDeque,
     sync::{
@@ -17,28 +13,86 @@ use std::{
     },
 };
 
-/// A part of a message, and who waits for its end. No `Debug`: it holds number and text.
+/// The parts of one message, as whoever submits it sees them.
+pub(crate) struct Parts {
+    ends: Mutex<Ends>,
+    changed: Notify,
+    withdrawn: AtomicBool,
+}
+
+struct Ends {
+    /// In the order of the parts; those that have not ended wait.
+    found: Vec<PartEnd>,
+    left: usize,
+}
+
+impl Parts {
+    /// For these PDUs, and a job for each.
+    pub(crate) fn new(pdus: Vec<Submit>) -> (Arc<Self>, Vec<Job>) {
+        let ends = Ends { found: vec![PartEnd::Waited; pdus.len()], left: pdus.len() };
+        let parts = Arc::new(Self {
+            ends: Mutex::new(ends),
+            changed: Notify::new(),
+            withdrawn: AtomicBool::new(false),
+        });
+        let job =
+            |(number, pdu)| Job { pdu, number, parts: Arc::clone(&parts), throttled: None, is_over: false };
+        let jobs = pdus.into_iter().enumerate().map(job).collect();
+        (parts, jobs)
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, number: usize, end: PartEnd) {
+        let mut ends = self.ends();
+        ends.left -= 1;
+        let tells = ends.left == 0 || !matches!(end, PartEnd::Accepted(_));
+        if let Some(place) = ends.found.get_mut(number) {
+            *place = end;
+        }
+        drop(ends);
+        if tells {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Resolves when all have ended, or one of them without having been accepted.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// How they ended, once all have.
+    pub(crate) fn over(&self) -> Option<Vec<PartEnd>> {
+        let mut ends = self.ends();
+        (ends.left == 0).then(|| std::mem::take(&mut ends.found))
+    }
+
+    /// Those that wait are not to be sent any more.
+    pub(crate) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Relaxed)
+    }
+}
+
+/// A part of a message on its way. No `Debug`: it holds number and text.
 pub(crate) struct Job {
-    pub(crate) pdu: SubmitSm,
-    end: oneshot::Sender<PartEnd>,
-    withdrawn: Arc<AtomicBool>,
+    pub(crate) pdu: Submit,
+    number: usize,
+    parts: Arc<Parts>,
     /// The SMSC has refused it for now.
     throttled: Option<u32>,
+    is_over: bool,
 }
 
 impl Job {
-    pub(crate) fn new(pdu: SubmitSm, withdrawn: &Arc<AtomicBool>) -> (Self, oneshot::Receiver<PartEnd>) {
-        let (end, ended) = oneshot::channel();
-        (Self { pdu, end, withdrawn: Arc::clone(withdrawn), throttled: None }, ended)
-    }
-
-    pub(crate) fn ended(self, end: PartEnd) {
-        // Nobody may wait any more.
-        drop(self.end.send(end));
-    }
-
-    fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::Relaxed) || self.end.is_closed()
+    pub(crate) fn ended(mut self, end: PartEnd) {
+        self.is_over = true;
+        self.parts.end(self.number, end);
     }
 
     /// It did not get its turn.
@@ -46,11 +100,24 @@ impl Job {
         let end = self.throttled.map_or(PartEnd::Waited, PartEnd::Refused);
         self.ended(end);
     }
+
+    fn is_withdrawn(&self) -> bool {
+        self.parts.are_withdrawn()
+    }
+}
+
+/// Whatever becomes of it, whoever waits is told.
+impl Drop for Job {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.parts.end(self.number, PartEnd::Unanswered("the gateway stopped".into()));
+        }
+    }
 }
 
 /// What a bind that has room gets.
 pub(crate) enum Turn {
-    Of(Box<Job>),
+    Of(Job),
     NotBefore(Instant),
     Nobody,
 }
@@ -129,8 +196,8 @@ impl Queue {
     }
 
     /// The SMSC has taken a part.
-    pub(crate) fn taken(&self) {
-        self.state().pace.taken(Instant::now());
+    pub(crate) fn taken(&self, now: Instant) {
+        self.state().pace.taken(now);
     }
 
     /// The next part that still wants to go.
@@ -145,7 +212,7 @@ impl Queue {
         if let Err(next) = state.pace.take(Instant::now()) {
             return Turn::NotBefore(next);
         }
-        state.waiting.pop_front().map_or(Turn::Nobody, |job| Turn::Of(Box::new(job)))
+        state.waiting.pop_front().map_or(Turn::Nobody, Turn::Of)
     }
 
     /// What is withdrawn and waits ends now.

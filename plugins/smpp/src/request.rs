@@ -2,6 +2,7 @@
 
 use crate::{
     config::Config,
+    link::Submit,
     text::{self, Place, Unfit},
 };
 use gatepost_provider_api::{Message, SubmitError};
@@ -23,7 +24,7 @@ const LONGEST_VALIDITY: Duration = Duration::from_secs(28 * 86_400);
 ///
 /// # Errors
 /// `rejected`: this message can't be put into PDUs.
-pub(crate) fn pdus(config: &Config, message: &Message, reference: u16) -> Result<Vec<SubmitSm>, SubmitError> {
+pub(crate) fn pdus(config: &Config, message: &Message, reference: u16) -> Result<Vec<Submit>, SubmitError> {
     let phone = match &config.regexp {
         Some(regexp) => regexp.apply(&message.to)?,
         None => message.to.clone(),
@@ -42,24 +43,24 @@ pub(crate) fn pdus(config: &Config, message: &Message, reference: u16) -> Result
     let (source, destination) = (config.sender_kind.of(from), config.recipient_kind.of(&phone));
     let unfit = || SubmitError::rejected("the message can't be put into a PDU");
     let validity = period(config.validity.unwrap_or_else(|| message.remaining()));
-    let mut template = SubmitSm::default();
-    template.service_type = ServiceType::new(c_string(&config.service_type).ok_or_else(unfit)?);
-    (template.source_addr_ton, template.source_addr_npi) = (Ton::from(source.0), Npi::from(source.1));
-    template.source_addr = sender;
-    (template.dest_addr_ton, template.dest_addr_npi) = (Ton::from(destination.0), Npi::from(destination.1));
-    template.destination_addr = recipient;
-    template.validity_period = EmptyOrFullCOctetString::from_string(validity).map_err(|_| unfit())?;
-    template.registered_delivery = RegisteredDelivery::from(config.registered_delivery);
-    template.data_coding = DataCoding::from(alphabet.data_coding());
+    // The parts differ in their contents alone.
+    let mut pdu = SubmitSm::default();
+    pdu.service_type = ServiceType::new(c_string(&config.service_type).ok_or_else(unfit)?);
+    (pdu.source_addr_ton, pdu.source_addr_npi) = (Ton::from(source.0), Npi::from(source.1));
+    pdu.source_addr = sender;
+    (pdu.dest_addr_ton, pdu.dest_addr_npi) = (Ton::from(destination.0), Npi::from(destination.1));
+    pdu.destination_addr = recipient;
+    pdu.validity_period = EmptyOrFullCOctetString::from_string(validity).map_err(|_| unfit())?;
+    pdu.registered_delivery = RegisteredDelivery::from(config.registered_delivery);
+    pdu.data_coding = DataCoding::from(alphabet.data_coding());
     // Its default has a bit set.
-    template.esm_class = EsmClass::from(0);
-    let pdu = |part: text::Part| {
-        let mut pdu = template.clone();
+    pdu.esm_class = EsmClass::from(0);
+    let submit = |part: text::Part| {
         match part.place {
             Place::Payload => {
                 let payload = MessagePayload::new(AnyOctetString::from_vec(part.content));
-                pdu.push_tlv(MessageSubmissionRequestTlvValue::MessagePayload(payload));
-                return Ok(pdu);
+                pdu.set_tlvs(vec![MessageSubmissionRequestTlvValue::MessagePayload(payload)]);
+                return Ok(Submit::new(&pdu));
             }
             Place::Header => pdu.esm_class = EsmClass::from(HEADER),
             Place::Sar { reference, total, number } => pdu.set_tlvs(vec![
@@ -70,9 +71,9 @@ pub(crate) fn pdus(config: &Config, message: &Message, reference: u16) -> Result
             Place::Whole => {}
         }
         pdu.set_short_message(OctetString::from_vec(part.content).map_err(|_| unfit())?);
-        Ok(pdu)
+        Ok(Submit::new(&pdu))
     };
-    parts.into_iter().map(pdu).collect()
+    parts.into_iter().map(submit).collect()
 }
 
 impl Unfit {

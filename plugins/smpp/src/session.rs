@@ -7,6 +7,7 @@ use crate::{
     client::Client,
     config::{Bind, Config},
     deliver,
+    figures::{self, Counts},
     link::{self, Incoming, Link, Writer},
     outcome::{self, PartEnd},
     queue::{Job, Turn},
@@ -17,19 +18,21 @@ use gatepost_provider_api::{
     SubmitError,
     tokio::{
         select,
+        task::yield_now,
         time::{Instant, sleep_until, timeout},
     },
     tracing,
 };
 use rusmpp::{
     CommandId, Pdu,
-    pdus::{BindReceiver, BindTransceiver, BindTransmitter, DeliverSmResp, SubmitSmResp},
+    pdus::{BindReceiver, BindTransceiver, BindTransmitter, DeliverSmResp},
     types::COctetString,
     values::{InterfaceVersion, Npi, Ton},
 };
 use std::{
     collections::{HashMap, VecDeque},
     io,
+    sync::Mutex,
     time::Duration,
 };
 
@@ -107,15 +110,17 @@ pub(crate) async fn leave(link: &mut Link, sequence: u32) {
 
 /// A part that has been given to the link.
 struct Sent {
-    job: Box<Job>,
+    job: Job,
     /// Where in the stream it ends.
     end: u64,
+    since: Instant,
 }
 
 /// The state of a bind.
 struct Session<'c> {
     client: &'c Client,
     bind: Bind,
+    counts: &'c Mutex<Counts>,
     sequence: u32,
     window: HashMap<u32, Sent>,
     /// What is not wholly written, in order.
@@ -125,6 +130,8 @@ struct Session<'c> {
     /// Until when the SMSC must have said anything.
     alive_until: Option<Instant>,
     next_enquiry: Instant,
+    /// The enquire_link that is not answered, and since when.
+    enquiry: Option<(u32, Instant)>,
     /// Until when some of what is to be written must be.
     stalled_at: Option<Instant>,
     events: FuturesUnordered<BoxFuture<'c, (u32, bool)>>,
@@ -139,17 +146,19 @@ enum Leaving {
 }
 
 /// Works on a bind until it ends. Each part that it took has ended by then, or waits again.
-pub(crate) async fn run(mut link: Link, bind: Bind, client: &Client) -> Over {
+pub(crate) async fn run(mut link: Link, bind: Bind, counts: &Mutex<Counts>, client: &Client) -> Over {
     client.running.send_modify(|running| *running += 1);
     let mut session = Session {
         client,
         bind,
+        counts,
         sequence: 1,
         window: HashMap::new(),
         unwritten: VecDeque::new(),
         due: VecDeque::new(),
         alive_until: None,
         next_enquiry: Instant::now() + client.config.enquire_link,
+        enquiry: None,
         stalled_at: None,
         events: FuturesUnordered::new(),
         leaving: None,
@@ -178,6 +187,7 @@ impl Session<'_> {
             if let Err(over) = self.keep_time(&mut link.writer, now) {
                 return over;
             }
+            figures::locked(self.counts).unanswered = self.window.len();
             let until = self.next_moment(turn);
             let has_room = self.has_room() && turn.is_none();
             let leaving = self.leaving.is_some();
@@ -193,7 +203,8 @@ impl Session<'_> {
                     Ok(()) => self.stalled_at = None,
                     Err(error) => return Over::Lost(error.to_string()),
                 },
-                () = client.queue.wake.notified(), if has_room => {}
+                // Others may be about to add theirs: one write takes all of them.
+                () = client.queue.wake.notified(), if has_room => yield_now().await,
                 Some((sequence, stored)) = self.events.next(), if !self.events.is_empty() => {
                     self.acknowledge(writer, sequence, if stored { 0 } else { COME_AGAIN });
                 }
@@ -207,18 +218,19 @@ impl Session<'_> {
 
     /// Everything that has come.
     fn take_in(&mut self, link: &mut Link) -> Result<(), Over> {
+        let now = Instant::now();
         loop {
             match link::next(&mut link.input) {
-                Ok(Some(incoming)) => self.understand(&mut link.writer, incoming)?,
+                Ok(Some(incoming)) => self.understand(&mut link.writer, incoming, now)?,
                 Ok(None) => return Ok(()),
                 Err(garbage) => return Err(Over::Lost(garbage.to_string())),
             }
         }
     }
 
-    fn understand(&mut self, writer: &mut Writer, incoming: Incoming) -> Result<(), Over> {
+    fn understand(&mut self, writer: &mut Writer, incoming: Incoming, now: Instant) -> Result<(), Over> {
         match CommandId::from(incoming.id) {
-            CommandId::SubmitSmResp | CommandId::GenericNack => self.answered(&incoming),
+            CommandId::SubmitSmResp | CommandId::GenericNack => self.answered(&incoming, now),
             CommandId::EnquireLink => {
                 link::put(&mut writer.output, 0, incoming.sequence, Pdu::EnquireLinkResp);
             }
@@ -228,6 +240,12 @@ impl Session<'_> {
                 return Err(Over::Unbound);
             }
             CommandId::UnbindResp if self.leaving.is_some() => return Err(Over::Stopped),
+            CommandId::EnquireLinkResp => {
+                if let Some((_, since)) = self.enquiry.take_if(|(sequence, _)| *sequence == incoming.sequence)
+                {
+                    figures::locked(self.counts).alive(now - since);
+                }
+            }
             // Neither has an answer.
             CommandId::AlertNotification | CommandId::Outbind => {}
             id if id.is_operation() => {
@@ -240,17 +258,21 @@ impl Session<'_> {
     }
 
     /// The SMSC's word on a part; one on a part that nobody waits for any more is late.
-    fn answered(&mut self, incoming: &Incoming) {
-        let Some(Sent { job, .. }) = self.window.remove(&incoming.sequence) else { return };
+    fn answered(&mut self, incoming: &Incoming, now: Instant) {
+        let Some(Sent { job, since, .. }) = self.window.remove(&incoming.sequence) else { return };
         let is_nack = incoming.id == u32::from(CommandId::GenericNack);
-        match incoming.status {
-            status if outcome::is_throttled(status) => self.client.queue.throttled(*job, status),
-            0 if !is_nack => {
-                self.client.queue.taken();
+        let status = match incoming.status {
+            // A refusal without a reason.
+            0 if is_nack => INVALID_COMMAND,
+            status => status,
+        };
+        figures::locked(self.counts).answered(status, now - since);
+        match status {
+            status if outcome::is_throttled(status) => self.client.queue.throttled(job, status),
+            0 => {
+                self.client.queue.taken(now);
                 job.ended(PartEnd::Accepted(message_id(incoming)));
             }
-            // A refusal without a reason.
-            0 => job.ended(PartEnd::Refused(INVALID_COMMAND)),
             status => job.ended(PartEnd::Refused(status)),
         }
     }
@@ -281,16 +303,18 @@ impl Session<'_> {
 
     /// Takes parts as long as there is room; when there will be a turn, if there is none now.
     fn fill(&mut self, writer: &mut Writer) -> Option<Instant> {
+        let since = Instant::now();
         while self.has_room() {
             match self.client.queue.next() {
                 Turn::Nobody => return None,
                 Turn::NotBefore(next) => return Some(next),
                 Turn::Of(job) => {
                     let sequence = self.next_sequence();
-                    link::put(&mut writer.output, 0, sequence, job.pdu.clone().into());
+                    job.pdu.put(&mut writer.output, sequence);
                     let end = writer.end();
                     self.unwritten.push_back((end, sequence));
-                    self.window.insert(sequence, Sent { job, end });
+                    self.window.insert(sequence, Sent { job, end, since });
+                    figures::locked(self.counts).submits += 1;
                 }
             }
         }
@@ -338,6 +362,7 @@ impl Session<'_> {
             }
             self.due.pop_front();
             if let Some(Sent { job, .. }) = self.window.remove(&sequence) {
+                figures::locked(self.counts).lost += 1;
                 job.ended(PartEnd::Unanswered(format!("the SMSC did not answer within {limit} s")));
             }
         }
@@ -353,6 +378,7 @@ impl Session<'_> {
         if self.next_enquiry <= now && self.leaving.is_none() {
             let sequence = self.next_sequence();
             link::put(&mut writer.output, 0, sequence, Pdu::EnquireLink);
+            self.enquiry = Some((sequence, now));
             self.next_enquiry = now + self.client.config.enquire_link;
             self.alive_until.get_or_insert(now + self.client.config.response_timeout);
         }
@@ -378,15 +404,17 @@ impl Session<'_> {
             Over::Unbound => "the SMSC unbinds",
             Over::Stopped | Over::Failed(_) => "the gateway stopped",
         };
+        figures::locked(self.counts).unanswered = 0;
         let mut left = self.window.drain().collect::<Vec<_>>();
         left.sort_unstable_by_key(|(_, sent)| std::cmp::Reverse(sent.end));
-        for (_, Sent { job, end }) in left {
+        for (_, Sent { job, end, .. }) in left {
             if end <= writer.written {
+                figures::locked(self.counts).lost += 1;
                 job.ended(PartEnd::Unanswered(format!("no answer before the link broke: {why}")));
             } else if matches!(over, Over::Stopped) {
                 job.ended(PartEnd::NoLink(SubmitError::unavailable("the gateway stopped")));
             } else {
-                self.client.queue.put_back(*job);
+                self.client.queue.put_back(job);
             }
         }
     }
@@ -396,12 +424,8 @@ fn after(sequence: u32) -> u32 {
     if sequence >= LAST_SEQUENCE { 1 } else { sequence + 1 }
 }
 
-/// Up to the zero, also where the codec wants more of it than there is: the part was taken.
+/// Up to the zero, at most 64 octets, also where there is none: the part was taken.
 fn message_id(incoming: &Incoming) -> String {
-    if let Some(Pdu::SubmitSmResp(response)) = &incoming.pdu {
-        let response: &SubmitSmResp = response;
-        return response.message_id().as_str().to_owned();
-    }
     let id = incoming.body.split(|octet| *octet == 0).next().unwrap_or_default();
     String::from_utf8_lossy(id.get(..64).unwrap_or(id)).into_owned()
 }

@@ -237,4 +237,6 @@ fn utf16(content: &[u8]) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -1,9 +1,64 @@
-//! Random and mutated streams of PDUs: the decoder neither panics nor hangs.
+//! Random and mutated streams of PDUs: the decoder neither panics nor hangs, nor takes more memory than a PDU may.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends by panicking")]
+#![expect(unsafe_code, reason = "an allocator is unsafe to write")]
 
 use gatepost_provider_smpp::read_stream;
-use std::env;
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    env,
+};
+
+/// Counts what this thread holds, and the most that it held.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(change: isize) {
+    // A thread that ends has nothing to count with any more.
+    let held = HELD.try_with(|held| {
+        held.set(held.get() + change);
+        held.get()
+    });
+    if let Ok(held) = held {
+        MOST.try_with(|most| most.set(most.get().max(held))).unwrap_or_default();
+    }
+}
+
+// SAFETY: every call goes to the system's allocator as it came; the counters don't allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: the caller's promises are those that it needs.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: the caller's promises are those that it needs.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What `work` came to, and the most that it held beside what was there before.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = HELD.get();
+    MOST.set(before);
+    let done = work();
+    (done, (MOST.get() - before).max(0).unsigned_abs())
+}
+
+/// What reading a stream may take: copies of it, and what the codec makes of one PDU.
+fn bound(stream: &[u8]) -> usize {
+    16 * stream.len() + (64 << 10)
+}
 
 /// How many PDUs are read; `GATEPOST_PDUS` changes it.
 const PDUS: usize = 100_000;
@@ -57,7 +112,30 @@ fn random_and_mutated_streams_are_read_to_their_end() {
             let at = random.usize(..stream.len());
             stream[at] = random.u8(..);
         }
-        read += read_stream(&stream);
+        let (count, most) = measured(|| read_stream(&stream));
+        assert!(most <= bound(&stream), "{most} bytes for a stream of {}", stream.len());
+        read += count;
     }
     assert!(read > wanted / 2, "{read} of {made} were whole");
+}
+
+#[test]
+fn a_length_that_is_only_announced_costs_nothing() {
+    for length in (0..32).map(|bit| 1_u32 << bit).chain([u32::MAX, 0x7fff_ffff, 128 << 10, (128 << 10) + 1]) {
+        for seed in SEEDS {
+            let stream = [&length.to_be_bytes()[..], seed].concat();
+            let (_, most) = measured(|| read_stream(&stream));
+            assert!(most <= bound(&stream), "{length}: {most} bytes");
+        }
+    }
+    // The same of the lengths within a PDU: that of a text, and those of TLVs.
+    for seed in SEEDS {
+        for at in 12..seed.len() {
+            let mut pdu = seed.to_vec();
+            pdu[at..].iter_mut().take(2).for_each(|octet| *octet = 0xff);
+            let stream = framed(&pdu);
+            let (_, most) = measured(|| read_stream(&stream));
+            assert!(most <= bound(&stream), "{at} of {pdu:x?}: {most} bytes");
+        }
+    }
 }

@@ -5,6 +5,11 @@
 //! - No field is ever added to a struct passed by value; each has an `ext` string, JSON, for what comes later.
 //! - Functions are appended to the vtables ([`RawProvider`], [`HostApi`], [`ProviderModule`]), each with a default.
 //! - Enums cross as open `u32` codes; a code that one side does not know has a defined meaning.
+//!
+//! To append a function, as minor version 1 did: in `raw_provider!`, `host_api!` or `provider_module!`, add an arm `minor N` that hands the
+//! function, with a default body that does nothing, to the arm of the version before; raise [`API_MINOR`] and its table, and the version in
+//! `Cargo.toml`; give the SDK's trait a method with the same default; have the stand-in of the feature `next-minor` follow one version later.
+//! With a feature such as `minor-0` the compatibility tests build plugins of a former version.
 
 mod host_api;
 mod probe;
@@ -25,4 +30,12 @@ pub use values::{
 pub const API_MAJOR: u16 = 1;
 
 /// Minor version of the provider API: they may differ in it, both ways.
-pub const API_MINOR: u16 = if cfg!(feature = "next-minor") { 1 } else { 0 };
+///
+/// | minor | appended |
+/// |---|---|
+/// | 1 | `RawProvider::figures` |
+pub const API_MINOR: u16 = match (cfg!(feature = "next-minor"), cfg!(feature = "minor-0")) {
+    (true, _) => 2,
+    (false, false) => 1,
+    (false, true) => 0,
+};

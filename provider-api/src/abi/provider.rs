@@ -13,10 +13,22 @@ use abi_stable::{
     sabi_types::VersionStrings,
     std_types::{RBox, ROption, RResult, RString, RVec},
 };
-use async_ffi::FfiFuture;
+use async_ffi::{FfiFuture, FutureExt as _};
 
+// What each minor version appends stands behind what the one before had.
 macro_rules! raw_provider {
-    ($($appended:tt)*) => {
+    (minor 1 $($appended:tt)*) => {
+        raw_provider! { minor 0
+            /// What the provider counts and measures: a JSON list of [`Figure`](crate::Figure)s, or empty. May be called at any time;
+            /// dropping the future ends it.
+            fn figures(&self) -> FfiFuture<FfiResult<RString>> {
+                std::future::ready(RResult::ROk(RString::new())).into_ffi()
+            }
+
+            $($appended)*
+        }
+    };
+    (minor 0 $($appended:tt)*) => {
         /// A provider built from one gateway definition. None of its calls panics; dropping it stops what it runs.
         #[sabi_trait]
         pub trait RawProvider: Send + Sync {
@@ -44,11 +56,14 @@ macro_rules! raw_provider {
     };
 }
 
-#[cfg(not(feature = "next-minor"))]
-raw_provider! {}
+#[cfg(all(feature = "minor-0", not(feature = "next-minor")))]
+raw_provider! { minor 0 }
+
+#[cfg(not(any(feature = "minor-0", feature = "next-minor")))]
+raw_provider! { minor 1 }
 
 #[cfg(feature = "next-minor")]
-raw_provider! {
+raw_provider! { minor 1
     /// A stand-in for what a later minor version appends.
     fn in_flight(&self) -> u64 {
         0

@@ -90,7 +90,7 @@ pub struct FfiEvent {
     pub code: ROption<RString>,
     /// The service's own words.
     pub detail: ROption<RString>,
-    /// JSON object or empty.
+    /// JSON object or empty. Receipt: `spellings`, an array of strings, is how the service may have spelled the id when it took the part.
     pub ext: RString,
 }
 

@@ -3,7 +3,7 @@
 use super::{
     context::{Context, log_panic},
     guard::{Guarded, Panicked, drop_guarded, guarded},
-    log::SUBMIT_SPAN,
+    log::SUBMITTED,
     message::{Message, SubmitError},
     provider::{Provider, ReceiptRequest},
 };
@@ -11,8 +11,8 @@ use crate::abi::{FfiAccepted, FfiEvent, FfiMessage, FfiReceiptRequest, FfiResult
 use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec};
 use async_ffi::{FfiFuture, FutureExt as _};
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
-use tracing::{Instrument as _, Span, dispatcher, instrument::WithSubscriber as _};
+use tokio::{sync::Mutex, task::JoinHandle};
+use tracing::instrument::WithSubscriber as _;
 
 /// What a submit may take beyond the provider's own account, before the SDK ends it: less than what the host adds
 /// (5 s), so that the provider's side is the one that speaks.
@@ -22,6 +22,8 @@ pub(crate) struct Adapter<P: Provider> {
     held: Arc<Held<P>>,
     context: Context,
     total_timeout: Option<Duration>,
+    /// Held by the call of `figures` that is going on: one that blocks keeps a worker, and those after it must not take the others.
+    counting: Arc<Mutex<()>>,
 }
 
 /// The author's value: its drop is guarded, wherever the last reference goes.
@@ -71,15 +73,15 @@ impl<P: Provider> Adapter<P> {
                 None
             }
         });
-        Self { held, context, total_timeout }
+        Self { held, context, total_timeout, counting: Arc::default() }
     }
 
     /// Runs a call on the library's own runtime: polled by the host it would find no reactor, and a provider that blocks would
-    /// block the host.
+    /// block the host. `message` is the host's id of the one that it is about, or empty.
     fn run<T, F>(
         &self,
         doing: &'static str,
-        span: Span,
+        message: String,
         limit: Option<Duration>,
         call: F,
     ) -> FfiFuture<FfiResult<T>>
@@ -87,8 +89,9 @@ impl<P: Provider> Adapter<P> {
         T: Send + 'static,
         F: Future<Output = Result<T, SubmitError>> + Send + 'static,
     {
+        // Boxed before it is part of anything: what is spawned stays small.
+        let call = Guarded::new(call);
         let guarded_call = async move {
-            let call = Guarded::new(call);
             let ended = match limit {
                 None => call.await,
                 Some(limit) => match tokio::time::timeout(limit, call).await {
@@ -101,7 +104,7 @@ impl<P: Provider> Adapter<P> {
             };
             ended.unwrap_or_else(|panicked| Err(panic_error(doing, &panicked)))
         };
-        let task = guarded_call.instrument(span).with_subscriber(self.context.dispatch().clone());
+        let task = SUBMITTED.scope(message, guarded_call).with_subscriber(self.context.dispatch().clone());
         let mut task = Cancelling(self.context.runtime().spawn(task));
         async move {
             match (&mut task.0).await {
@@ -112,21 +115,29 @@ impl<P: Provider> Adapter<P> {
         }
         .into_ffi()
     }
+
+    #[cfg_attr(feature = "minor-0", allow(dead_code, reason = "asked for from minor version 1 on"))]
+    fn figures_as_json(&self) -> FfiFuture<FfiResult<RString>> {
+        let (held, turn) = (Arc::clone(&self.held), Arc::clone(&self.counting));
+        self.run("in figures", String::new(), None, async move {
+            let _turn = turn.lock().await;
+            let json = serde_json::to_string(&held.provider().figures());
+            json.map(RString::from).map_err(|error| SubmitError::rejected(error.to_string()))
+        })
+    }
 }
 
 impl<P: Provider> RawProvider for Adapter<P> {
     fn start(&self) -> FfiFuture<FfiResult<()>> {
         let held = Arc::clone(&self.held);
-        self.run("in start", Span::none(), None, async move { held.provider().start().await })
+        self.run("in start", String::new(), None, async move { held.provider().start().await })
     }
 
     fn submit(&self, message: FfiMessage) -> FfiFuture<FfiResult<FfiAccepted>> {
         let held = Arc::clone(&self.held);
-        let span = dispatcher::with_default(self.context.dispatch(), || {
-            tracing::error_span!(SUBMIT_SPAN, message_id = message.id.as_str())
-        });
+        let id = message.id.to_string();
         let limit = self.total_timeout.map(|total| total.saturating_add(SUBMIT_GRACE));
-        self.run("in submit", span, limit, async move {
+        self.run("in submit", id, limit, async move {
             held.provider().submit(Message::from(message)).await.map(FfiAccepted::from)
         })
     }
@@ -135,7 +146,7 @@ impl<P: Provider> RawProvider for Adapter<P> {
         let held = Arc::clone(&self.held);
         self.run(
             "in probe",
-            Span::none(),
+            String::new(),
             None,
             async move { held.provider().probe().await.map(RString::from) },
         )
@@ -156,10 +167,15 @@ impl<P: Provider> RawProvider for Adapter<P> {
         self.total_timeout.map(|total| u64::try_from(total.as_millis()).unwrap_or(u64::MAX)).into()
     }
 
+    #[cfg(any(not(feature = "minor-0"), feature = "next-minor"))]
+    fn figures(&self) -> FfiFuture<FfiResult<RString>> {
+        self.figures_as_json()
+    }
+
     fn stop(&self) -> FfiFuture<()> {
         let held = Arc::clone(&self.held);
         self.context.stop();
-        let stopped = self.run("in stop", Span::none(), None, async move {
+        let stopped = self.run("in stop", String::new(), None, async move {
             held.provider().stop().await;
             Ok(())
         });

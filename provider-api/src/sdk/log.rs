@@ -10,19 +10,18 @@ use std::fmt;
 use tracing::{
     Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
-    span,
     subscriber::Interest,
 };
 use tracing_subscriber::{
     Registry,
     filter::LevelFilter,
     layer::{Context, Layer, SubscriberExt as _},
-    registry::LookupSpan,
 };
 
-/// Name of the span that the SDK opens around each submit, and of the field in it.
-pub(crate) const SUBMIT_SPAN: &str = "gatepost_submit";
-const MESSAGE_FIELD: &str = "message_id";
+tokio::task_local! {
+    /// The host's id of the message that this task submits. Not a span's field: a span would be made, entered and closed for each submit.
+    pub(crate) static SUBMITTED: String;
+}
 
 /// The dispatch of one instance: events of the crate `root` at the host's level, those of its dependencies from `warn` on (hyper, h2
 /// and lettre print URLs and bodies at trace).
@@ -52,17 +51,17 @@ impl Forward {
         let source = metadata.module_path().unwrap_or_else(|| metadata.target());
         let own =
             source.strip_prefix(self.root).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-        // The SDK's own events and its submit span are the plugin's too.
+        // The SDK's own events are the plugin's too.
         let own = own || source.starts_with(env!("CARGO_CRATE_NAME"));
         if metadata.is_span() {
-            return metadata.name() == SUBMIT_SPAN || (own && number(*metadata.level()) <= self.level);
+            return own && number(*metadata.level()) <= self.level;
         }
         let limit = if own { self.level } else { self.level.min(number(Level::WARN)) };
         number(*metadata.level()) <= limit
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward {
+impl<S: Subscriber> Layer<S> for Forward {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.wants(metadata) { Interest::always() } else { Interest::never() }
     }
@@ -81,28 +80,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward {
         })
     }
 
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
-        if attributes.metadata().name() != SUBMIT_SPAN {
-            return;
-        }
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        if let (Some(span), Some(Value::String(id))) = (context.span(id), fields.others.remove(MESSAGE_FIELD))
-        {
-            span.extensions_mut().insert(SubmittedMessage(id));
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         // A `Debug` of the author's that panics must not cost the message its submit.
         if let Err(panicked) = guarded(|| event.record(&mut fields)) {
             fields.others.insert("log_panicked_at".into(), panicked.place.into());
         }
-        let id = context.event_scope(event).and_then(|mut scope| {
-            scope
-                .find_map(|span| span.extensions().get::<SubmittedMessage>().map(|message| message.0.clone()))
-        });
+        let id = SUBMITTED.try_with(Clone::clone).unwrap_or_default();
         let others = if fields.others.is_empty() {
             String::new()
         } else {
@@ -114,15 +98,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward {
             target: metadata.target().into(),
             message: fields.message.as_str().into(),
             fields: others.as_str().into(),
-            message_id: id.as_deref().unwrap_or_default().into(),
+            message_id: id.as_str().into(),
             file: metadata.file().unwrap_or_default().into(),
             line: metadata.line().unwrap_or_default(),
             ext: RStr::empty(),
         });
     }
 }
-
-struct SubmittedMessage(String);
 
 /// Collects an event's fields.
 #[derive(Default)]

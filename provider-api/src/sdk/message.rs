@@ -225,6 +225,8 @@ pub struct Receipt {
     pub code: Option<String>,
     /// The service's own words.
     pub detail: Option<String>,
+    /// How the service may have spelled the id when it took the part: see [`Receipt::spelling`].
+    pub spellings: Vec<String>,
 }
 
 /// What became of a part.
@@ -254,7 +256,7 @@ pub struct Inbound {
 impl Receipt {
     /// A receipt for the part that the service calls `provider_id`.
     pub fn new(provider_id: impl Into<String>, status: ReceiptStatus) -> Self {
-        Self { provider_id: provider_id.into(), status, code: None, detail: None }
+        Self { provider_id: provider_id.into(), status, code: None, detail: None, spellings: Vec::new() }
     }
 
     /// The service's own code.
@@ -268,6 +270,14 @@ impl Receipt {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Another way in which the service may have spelled the id when it took the part, where it is known to change that. The host looks
+    /// for it only where the id itself is none of the gateway's, and takes it only where it can't mean another part. At most 128.
+    #[must_use]
+    pub fn spelling(mut self, spelling: impl Into<String>) -> Self {
+        self.spellings.push(spelling.into());
         self
     }
 }

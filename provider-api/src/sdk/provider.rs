@@ -4,7 +4,7 @@ use super::{
     Context,
     message::{Accepted, Event, Message, SubmitError},
 };
-use crate::{Declaration, Definition, Problem};
+use crate::{Declaration, Definition, Figure, Problem};
 use std::{future::Future, time::Duration};
 
 /// A provider: hands messages to one service.
@@ -68,6 +68,12 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// `uncertain` 2 s later, should the provider not have done so. `None`: the host's own limit alone.
     fn total_timeout(&self) -> Option<Duration> {
         None
+    }
+
+    /// What this provider counts and measures, for the host's `/metrics`; see [`Figure`]. Called at each scrape, one call at a time: a look at
+    /// what is known. After a second the host goes on without it.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
     }
 
     /// Ends connections in an orderly way. No submit follows.

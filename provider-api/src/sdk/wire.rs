@@ -108,6 +108,10 @@ impl From<Event> for FfiEvent {
                 },
                 code: shared(receipt.code),
                 detail: shared(receipt.detail),
+                ext: match receipt.spellings.as_slice() {
+                    [] => RString::new(),
+                    spellings => serde_json::json!({ "spellings": spellings }).to_string().into(),
+                },
                 ..empty
             },
             Event::Inbound(inbound) => Self {

@@ -15,6 +15,7 @@ pub mod python;
 pub mod proxy;
 pub mod service;
 pub mod service_manager;
+pub mod sink;
 pub mod smsc;
 pub mod smtp;
 pub mod terminal;

@@ -133,7 +133,7 @@ fn providers_say_what_they_take() {
     let http = get(&host, "reader", "/v1/providers/http").body;
     assert_eq!(
         (&http["name"], &http["state"], &http["api"]),
-        (&json!("http"), &json!("loaded"), &json!("1.0"))
+        (&json!("http"), &json!("loaded"), &json!("1.1"))
     );
     for member in ["options_allowed", "headers_allowed", "parses_receipts"] {
         assert_eq!(http[member], true, "{member}");

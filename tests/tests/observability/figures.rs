@@ -89,7 +89,7 @@ fn what_is_now_is_told_as_it_is() {
     more_than("gatepost_http_connections", 1.0);
     more_than("process_start_time_seconds", 1.7e9);
     more_than("process_resident_memory_bytes", 1e6);
-    let build = "gatepost_build_info{provider_api=\"1.0\",version=\"";
+    let build = "gatepost_build_info{provider_api=\"1.1\",version=\"";
     assert!(host.get("/metrics").text.contains(&format!("{build}{}\"}} 1", env!("CARGO_PKG_VERSION"))));
     eventually("the oldest grows older", || {
         (host.metric("gatepost_queue_oldest_seconds{gateway=\"hang\"}") > 0.0).then_some(())

@@ -1,6 +1,6 @@
 //! Minor versions of the provider API: host and plugin may differ, both ways.
 
-use crate::{delivered, gateway};
+use crate::{delivered, figures, gateway};
 use gatepost_tests::{Host, Site, command, fixtures, gatepost, tree};
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn listed_api(binary: &Path, library: &Path) -> String {
 fn a_newer_plugin_delivers_in_an_older_host() {
     let library = fixtures::courier_of_next_minor();
     assert!(
-        listed_api(&tree::binary(), library).contains("1.1"),
+        listed_api(&tree::binary(), library).contains("1.2"),
         "the fixture is not of the next minor version"
     );
     delivers(&tree::binary(), library);
@@ -41,8 +41,20 @@ fn a_newer_plugin_delivers_in_an_older_host() {
 #[test]
 fn older_plugins_deliver_in_a_newer_host() {
     let (host, library) = (fixtures::host_of_next_minor(), fixtures::courier());
-    assert!(listed_api(host, library).contains("1.0"));
+    assert!(listed_api(host, library).contains("1.1"));
     delivers(host, library);
+}
+
+#[test]
+fn plugins_of_1_0_deliver_and_have_no_figures() {
+    let library = fixtures::courier_of_minor_0();
+    assert!(listed_api(&tree::binary(), library).contains("1.0"));
+    delivers(&tree::binary(), library);
+    let site = Site::new(&gateway("third", "figures"));
+    site.add_library(library, "courier.so");
+    let host = Host::start(&site);
+    let figures = figures::shown(&host);
+    assert!(figures.is_empty(), "{figures:?}");
 }
 
 #[test]

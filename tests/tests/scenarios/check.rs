@@ -125,12 +125,12 @@ retry = { first = "1h", max = "1m" }
 SCRIPT = "missing"
 "#,
     );
-    let tls = "[server]\ntls = { cert = \"cert.pem\", key = \"key.pem\" }";
-    site.configure(&site.configuration().replace("[server]", tls));
+    let isolation = "[plugins]\nisolation = \"process\"";
+    site.configure(&site.configuration().replace("[plugins]", isolation));
     let ended = check(&site, &[]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     let expected = [
-        ("tls =", "server.tls"),
+        ("isolation =", "plugins.isolation"),
         ("outbux", "routes.other.gateways"),
         ("rate =", "gateways.slow.rate"),
         ("retry =", "gateways.slow.retry.max"),
@@ -138,7 +138,7 @@ SCRIPT = "missing"
     ]
     .map(|(needle, key)| (line(&site, needle), key.to_owned()));
     assert_eq!(places(&site, &ended), expected, "{}", ended.stderr);
-    let said = ": server.tls: not available in this version; remove it\n";
+    let said = ": plugins.isolation: \"process\" is not available in this version; remove it\n";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 

@@ -87,7 +87,7 @@ fn numbers_are_rewritten_by_regexp() {
 }
 
 /// The texts of the parts, put together as their headers or TLVs say.
-fn put_together(parts: &[Value]) -> String {
+pub(super) fn put_together(parts: &[Value]) -> String {
     let mut places = Vec::new();
     for part in parts {
         let text = part["short_message"].as_str().unwrap().to_owned();

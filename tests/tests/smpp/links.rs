@@ -12,7 +12,12 @@ use gatepost_tests::{
     site::api_key,
 };
 use serde_json::json;
-use std::{env, net::Ipv6Addr, thread, time::Duration};
+use std::{
+    env,
+    net::Ipv6Addr,
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn binds_are_made_at_the_start_and_left_at_the_end() {
@@ -88,7 +93,10 @@ fn a_link_that_does_not_answer_is_given_up() {
     smsc.until("enquire_link", 3);
     assert_eq!(smsc.events("bind_transceiver").len(), 1, "answers keep it");
     smsc.set(&json!({ "deaf": true }));
+    let deaf = Instant::now();
     smsc.until("bind_transceiver", 2);
+    // The next enquiry, the time for its answer, and the pause before the bind.
+    assert!((0.9..5.0).contains(&deaf.elapsed().as_secs_f64()), "{:?}", deaf.elapsed());
     smsc.set(&json!({ "deaf": false }));
     assert!(host.log().contains("has not answered enquire_link"), "{}", host.log());
     sent(&host, "one");

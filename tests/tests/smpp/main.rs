@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends by panicking")]
 
 mod contents;
+mod figures;
 mod inbound;
 mod links;
 mod outcomes;
 mod receipts;
+mod probes;
+mod respelt;
 mod secrecy;
+mod texts;
 
 use gatepost_tests::{Answer, Host, peers::smsc::Smsc};
 

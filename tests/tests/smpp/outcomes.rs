@@ -89,6 +89,31 @@ fn parts_that_are_throttled_are_sent_again() {
 }
 
 #[test]
+fn a_full_queue_of_the_smsc_is_throttled() {
+    let smsc = Smsc::start();
+    smsc.set(&json!({ "submit_status": 0x14 }));
+    let site = Site::new(&gateway("one", &smsc, "RESPONSE_TIMEOUT = 3"));
+    let host = Host::start(&site);
+    let (outcome, code, detail) = refused(&host, "one", TO, TEXT);
+    assert_eq!((outcome.as_str(), code.as_str()), ("throttled", "0x00000014"), "{detail}");
+    assert!(detail.contains("ESME_RMSGQFUL"), "{detail}");
+    assert!(smsc.submits().len() > 1, "while there is time, it is sent again");
+}
+
+#[test]
+fn the_time_for_an_answer_begins_when_the_part_is_written() {
+    let smsc = Smsc::start();
+    // Both answers together take longer than one may.
+    smsc.set(&json!({ "delay": 700 }));
+    let site = Site::new(&gateway("one", &smsc, "WINDOW = 1\nRESPONSE_TIMEOUT = 1"));
+    let host = Host::start(&site);
+    let began = Instant::now();
+    let answer = sent_with(&host, "one", TO, &"a".repeat(200));
+    assert!(began.elapsed().as_secs_f64() > 1.4, "{:?}", began.elapsed());
+    assert_eq!(answer.body["provider_ids"].as_array().unwrap().len(), 2, "{answer:?}");
+}
+
+#[test]
 fn the_pace_becomes_that_of_the_smsc() {
     let smsc = Smsc::start();
     smsc.set(&json!({ "tps": 20 }));

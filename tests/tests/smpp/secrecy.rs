@@ -2,7 +2,7 @@
 
 use super::gateway_with;
 use gatepost_tests::{Host, Site, eventually, peers::smsc::Smsc, tree};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const TEXT: &str = "canary-text says 48151623";
 const PHONE: &str = "+491709998877";
@@ -49,6 +49,18 @@ fn nothing_secret_is_said() {
     assert_eq!(say("silent", TEXT), "uncertain");
     smsc.set(&json!({ "silent": false, "cut_after": 1 }));
     assert_eq!(say("cut", TEXT), "uncertain");
+    // What receipts quote of a text, of a message that is known and of one that is not.
+    let first = serde_json::from_str::<Value>(&said[0].1).unwrap();
+    let mut delivered = host.until_state(first["id"].as_str().unwrap(), "delivered");
+    assert_eq!(delivered["receipts"][0]["detail"], "stat:DELIVRD err:000", "{delivered}");
+    delivered["to"] = json!(null);
+    said.push(("receipt".into(), delivered.to_string()));
+    let quoting = "id:a-1 stat:canary-text err:canary-text text:canary-text 48151623";
+    smsc.order(&json!({ "deliver": { "esm_class": 4, "short_message": quoting } }));
+    let receipts = eventually("it is kept", || {
+        Some(host.get("/v1/receipts").body.to_string()).filter(|receipts| receipts.contains("a-1"))
+    });
+    said.push(("receipts".into(), receipts));
     let inbound = json!({ "source_addr": "491708887766", "destination_addr": "4711", "short_message": "canary-inbound" });
     smsc.order(&json!({ "deliver": inbound }));
     eventually("it is handed over", || host.log().contains("inbound message").then_some(()));

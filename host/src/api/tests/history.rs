@@ -206,13 +206,18 @@ async fn parameters_that_can_not_be_taken_are_named() {
             "{query}: {problem}"
         );
     }
-    let request =
-        request(Method::GET, "/v1/events").header("last-event-id", "x").body(Body::empty()).unwrap();
-    let (status, _, problem) = host.call(request).await;
-    assert_eq!(
-        (status, &problem["errors"][0]["parameter"]),
-        (StatusCode::UNPROCESSABLE_ENTITY, &"Last-Event-ID".into())
-    );
+    for (query, header, parameter) in [
+        ("", "x", "Last-Event-ID"),
+        ("?last_event_id=1", "x", "Last-Event-ID"),
+        ("?last_event_id=", "1", "last_event_id"),
+    ] {
+        let request = request(Method::GET, &format!("/v1/events{query}")).header("last-event-id", header);
+        let (status, _, problem) = host.call(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["parameter"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &parameter.into())
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

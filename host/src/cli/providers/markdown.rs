@@ -1,8 +1,14 @@
 //! What a provider takes, as a page of Markdown.
 
 use super::kind;
-use gatepost_provider_api::{Declaration, Parameter};
-use std::fmt::{self, Display, Formatter};
+use gatepost_provider_api::{
+    Declaration, Parameter,
+    figure::{Figure, Reading},
+};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display, Formatter},
+};
 
 /// The page of a provider. It names no version, so that it changes with the declaration alone.
 pub(super) struct Page<'d> {
@@ -23,6 +29,7 @@ impl Display for Page<'_> {
         table(f, &declaration.settings)?;
         let taken = |taken| if taken { "taken" } else { "not taken" };
         let receipts = if declaration.parses_receipts { "parsed" } else { "not parsed" };
+        figures(f, name, &declaration.figures)?;
         writeln!(f, "\n## Further\n")?;
         writeln!(f, "- Options, `[gateways.NAME.options]`: {}.", taken(declaration.options_allowed))?;
         writeln!(f, "- Headers, `[gateways.NAME.headers]`: {}.", taken(declaration.headers_allowed))?;
@@ -52,6 +59,29 @@ fn table(f: &mut Formatter<'_>, parameters: &[Parameter]) -> fmt::Result {
             parameter.description.clone(),
         ];
         row(f, cells)?;
+    }
+    Ok(())
+}
+
+fn figures(f: &mut Formatter<'_>, provider: &str, figures: &[Figure]) -> fmt::Result {
+    if figures.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\n## Figures\n\nOn `/metrics`, for each gateway, which the label `gateway` names:\n")?;
+    row(f, ["name", "kind", "further labels", "description"].map(str::to_owned))?;
+    writeln!(f, "|---|---|---|---|")?;
+    let mut known = BTreeSet::new();
+    for figure in figures {
+        let name = figure.full_name(provider);
+        if known.insert(name.clone()) {
+            let kind = match figure.reading {
+                Reading::Counter(_) => "counter",
+                Reading::Histogram(_) => "histogram",
+                _ => "gauge",
+            };
+            let labels = figure.labels.iter().map(|(label, _)| code(label)).collect::<Vec<_>>();
+            row(f, [code(&name), kind.into(), labels.join(", "), figure.help.clone()])?;
+        }
     }
     Ok(())
 }
@@ -89,7 +119,12 @@ mod tests {
             )
             .parameter(Parameter::text("API_TOKEN").default(""))
             .allow_options()
-            .parse_receipts();
+            .parse_receipts()
+            .figures([
+                Figure::counter("flights", "Flights, by how they ended.", 0).label("end", "arrived"),
+                Figure::counter("flights", "Flights, by how they ended.", 0).label("end", "lost"),
+                Figure::gauge("age", "The oldest pigeon's.", 0.0).unit("seconds"),
+            ]);
         let page = Page { name: "pigeon", declaration: &declaration }.to_string();
         let expected = r#"# Provider `pigeon`
 
@@ -111,6 +146,15 @@ The service's own documentation: <https://pigeon.example/api>
 `[provider.pigeon]`, for all of its gateways:
 
 None.
+
+## Figures
+
+On `/metrics`, for each gateway, which the label `gateway` names:
+
+| name | kind | further labels | description |
+|---|---|---|---|
+| `gatepost_provider_pigeon_flights_total` | counter | `end` | Flights, by how they ended. |
+| `gatepost_provider_pigeon_age_seconds` | gauge | | The oldest pigeon's. |
 
 ## Further
 

@@ -205,7 +205,11 @@ fn is_harmless(section: &str, name: &str, values: [Option<&Value>; 2], declarati
 
 fn holds_url(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.contains("://"),
+        Value::String(text) => {
+            let begin = text.trim_start();
+            text.contains("://")
+                || ["//", "\\\\", "http:", "https:"].iter().any(|mark| begin.starts_with(mark))
+        }
         Value::Object(table) => table.values().any(holds_url),
         Value::Array(items) => items.iter().any(holds_url),
         _ => false,

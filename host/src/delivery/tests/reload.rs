@@ -123,6 +123,7 @@ async fn a_gateway_that_goes_ends_what_it_has_and_hands_over_what_waits() {
     let receipt = Receipt {
         gateway: "a".into(),
         provider_id: "id-1".into(),
+        spellings: Vec::new(),
         status: ReceiptStatus::Delivered,
         code: None,
         detail: None,

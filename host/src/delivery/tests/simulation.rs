@@ -5,7 +5,7 @@
 use super::world::{Draft, Host, Troubled, gateway_with};
 use crate::{
     config::{OnUncertain, Rate, Retry},
-    delivery::{Inbox, webhooks::Webhooks},
+    delivery::Inbox,
     gateway::{Gateway, Limits},
     message::{
         Clock, Message, MessageId, Outcome, OutcomeKind, Priority, ReceiptStatus, State, Timestamp,
@@ -16,7 +16,6 @@ use crate::{
         fake::{FakeProvider, NOON},
     },
     store::{Canceled, Receipts as _, Store as _, StoreError, memory::MemoryStore},
-    telemetry::metrics::Metrics,
 };
 use fastrand::Rng;
 use futures_util::FutureExt as _;
@@ -55,6 +54,48 @@ type Journal = Arc<Mutex<HashMap<MessageId, Vec<Submitted>>>>;
 /// A part: its gateway, and the id that the service there gave to it.
 type Part = (String, String);
 
+/// How a service spells the ids that it gives, and then those in receipts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    /// In decimal both: one message's id read in the other base is another one's.
+    Decimal,
+    /// In hexadecimal both.
+    Hexadecimal,
+    /// In decimal, and then in hexadecimal.
+    ThenHexadecimal,
+    /// In hexadecimal, and then in decimal with zeros in front.
+    ThenDecimal,
+}
+
+impl Speech {
+    fn of(gateway: &str, seed: u64) -> Self {
+        let all = [Self::Decimal, Self::Hexadecimal, Self::ThenHexadecimal, Self::ThenDecimal];
+        let mixed =
+            gateway.bytes().fold(seed, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte.into()));
+        all[usize::try_from(mixed % 4).unwrap()]
+    }
+
+    /// As it is given, and as it is spelled later.
+    fn spell(self, count: u32) -> (String, String) {
+        // Services that respell count in their millions, as those of the world do: no id of theirs is another one in the other base.
+        let large = 20_000_000 + u64::from(count);
+        match self {
+            Self::Decimal => (count.to_string(), count.to_string()),
+            Self::Hexadecimal => (format!("{count:x}"), format!("{count:x}")),
+            Self::ThenHexadecimal => (large.to_string(), format!("{large:x}")),
+            Self::ThenDecimal => (format!("{large:X}"), format!("{large:010}")),
+        }
+    }
+}
+
+/// As a provider tells them.
+fn spellings(id: &str) -> Vec<String> {
+    let numbers = [id.parse::<u64>().ok(), u64::from_str_radix(id, 16).ok()];
+    let spellings =
+        numbers.into_iter().flatten().flat_map(|n| [n.to_string(), format!("{n:x}"), format!("{n:X}")]);
+    spellings.filter(|spelling| spelling != id).collect()
+}
+
 /// The services behind the gateways, as far as they talk back. They live on while the host dies.
 #[derive(Clone, Default)]
 struct Services {
@@ -65,6 +106,7 @@ struct Services {
     /// Parts by gateway: two services give the same ids.
     counts: Arc<Mutex<HashMap<String, u32>>>,
     talking: Arc<AtomicUsize>,
+    seed: u64,
 }
 
 impl Services {
@@ -74,29 +116,28 @@ impl Services {
             [ReceiptStatus::Pending, ReceiptStatus::Delivered, ReceiptStatus::Undelivered];
         let count = rng.u32(0..4);
         let part = |_| {
-            let id = {
+            let (id, later) = {
                 let mut counts = self.counts.lock().unwrap();
                 let count = counts.entry(gateway.to_owned()).or_default();
                 *count += 1;
-                count.to_string()
+                Speech::of(gateway, self.seed).spell(*count)
             };
             let longest = if rng.bool() { 600 } else { 30_000 };
             let words = (0..rng.usize(0..4)).map(|_| (rng.u64(..longest), WORDS[rng.usize(..3)])).collect();
             self.talking.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(self.clone().talk(gateway.to_owned(), id.clone(), words));
+            tokio::spawn(self.clone().talk((gateway.to_owned(), id.clone()), later, words));
             id
         };
         (0..count).map(part).collect()
     }
 
-    async fn talk(self, gateway: String, provider_id: String, words: Vec<(u64, ReceiptStatus)>) {
+    async fn talk(self, part: Part, spelled: String, words: Vec<(u64, ReceiptStatus)>) {
         for (pause, status) in words {
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            while !self.say(&gateway, &provider_id, status).await {
+            while !self.say(&part.0, &spelled, status).await {
                 tokio::time::sleep(Duration::from_millis(700)).await;
             }
-            let key = (gateway.clone(), provider_id.clone());
-            self.acknowledged.lock().unwrap().entry(key).or_default().push(status);
+            self.acknowledged.lock().unwrap().entry(part.clone()).or_default().push(status);
         }
         self.talking.fetch_sub(1, Ordering::Relaxed);
     }
@@ -105,13 +146,21 @@ impl Services {
     async fn say(&self, gateway: &str, provider_id: &str, status: ReceiptStatus) -> bool {
         let line = self.line.lock().unwrap().clone();
         let Some((inbox, life)) = line else { return false };
-        let provider_id = provider_id.to_owned();
-        let event = ServiceEvent::Receipt { provider_id, status, code: None, detail: None };
+        let (spellings, provider_id) = (spellings(provider_id), provider_id.to_owned());
+        let event = ServiceEvent::Receipt { provider_id, spellings, status, code: None, detail: None };
         tokio::select! {
             biased;
             () = life.cancelled() => false,
             taken = inbox.put(gateway, vec![event]) => taken.is_ok(),
         }
+    }
+
+    /// The part that is meant by what stands in a receipt.
+    fn part(&self, gateway: String, spelled: &str) -> Part {
+        let speech = Speech::of(&gateway, self.seed);
+        let count = self.counts.lock().unwrap()[&gateway];
+        let meant = (1..=count).map(|count| speech.spell(count)).find(|(_, later)| later == spelled);
+        (gateway, meant.unwrap().0)
     }
 
     /// The first word for good on a part.
@@ -234,7 +283,7 @@ impl Scenario {
             left: Vec::new(),
             store: Arc::default(),
             journal: Arc::default(),
-            services: Services::default(),
+            services: Services { seed, ..Services::default() },
             life: 0,
         }
     }
@@ -268,10 +317,7 @@ impl Scenario {
             .boxed()
         });
         let host = Host::on(store, gateways, self.clock);
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let webhooks = Webhooks::silent(host.store.clone(), self.clock, Arc::clone(&metrics));
-        let inbox = Inbox::new(host.store.clone(), self.clock, metrics, webhooks);
-        *self.services.line.lock().unwrap() = Some((inbox, CancellationToken::new()));
+        *self.services.line.lock().unwrap() = Some((host.delivery.inbox().clone(), CancellationToken::new()));
         Life { host, providers }
     }
 
@@ -441,7 +487,7 @@ impl Scenario {
                 // What its last submit came to is on disk; now it may stop.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 self.check_providers(&life);
-                while self.services.talking.load(Ordering::Relaxed) > 0 {
+                while self.services.talking.load(Ordering::Relaxed) > 0 || self.is_undecided().await {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 self.kill(life);
@@ -452,6 +498,12 @@ impl Scenario {
             let message = self.store.message(new.id).await.unwrap().unwrap();
             self.check(&message, new.due_at, canceled.contains(&new.id));
         }
+    }
+
+    /// Whether receipts are to be looked at under other spellings.
+    async fn is_undecided(&self) -> bool {
+        let unmatched = self.store.unmatched(None, None, usize::MAX).await.unwrap();
+        unmatched.iter().any(|unmatched| !unmatched.receipt.spellings.is_empty())
     }
 
     /// Every receipt that was acknowledged is on its part, or is kept as one that belongs to no message.
@@ -470,7 +522,7 @@ impl Scenario {
             of_nobody.map(|(part, words)| (part.clone(), words.clone())).collect::<HashMap<_, _>>();
         for unmatched in self.store.unmatched(None, None, usize::MAX).await.unwrap() {
             let receipt = unmatched.receipt;
-            let part = (receipt.gateway, receipt.provider_id);
+            let part = self.services.part(receipt.gateway, &receipt.provider_id);
             let words = expected.get_mut(&part).unwrap_or_else(|| panic!("seed {}: {part:?}", self.seed));
             // What was not acknowledged because the host died may be there twice.
             words.retain(|word| *word != receipt.status);

@@ -2,7 +2,7 @@
 
 use crate::telemetry::metrics::Metrics;
 use crate::{
-    delivery::{Delivery, webhooks::Webhooks},
+    delivery::{Delivery, Inbox, webhooks::Webhooks},
     gateway::{Gateway, Limits},
     message::{
         Clock, Content, Message, MessageId, NewMessage, Priority, Receipt, Recipient, Text, Timestamp,
@@ -11,7 +11,7 @@ use crate::{
     plugin::Handle,
     store::{
         Canceled, Change, Dropped, Filter, Front, History, Inserted, NewInbound, Once, Overdue, Place, Ready,
-        Receipts, Received, Recorded, Settled, Space, Step, Store, StoreError, Unmatched, Waiting,
+        Receipts, Received, Recorded, Respelt, Settled, Space, Step, Store, StoreError, Unmatched, Waiting,
         memory::MemoryStore,
     },
 };
@@ -80,8 +80,8 @@ impl<S: Store> Host<S> {
     pub(super) fn on(store: Arc<S>, gateways: Vec<Gateway>, clock: Clock) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let webhooks = Webhooks::silent(store.clone(), clock, Arc::clone(&metrics));
-        let delivery =
-            Delivery::start_with(store.clone(), gateways, clock, metrics, webhooks, Box::new(|most| most));
+        let inbox = Inbox::new(store.clone(), clock, metrics, webhooks);
+        let delivery = Delivery::start_with(gateways, inbox, Box::new(|most| most));
         Self { store, delivery, clock }
     }
 
@@ -200,6 +200,30 @@ impl Receipts for Troubled {
             let received = self.inner.receive(batch).await?;
             (self.before)().await.unwrap_or_default();
             Ok(received)
+        }
+        .boxed()
+    }
+
+    fn respell(
+        &self,
+        gateway: &str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Respelt, StoreError>> {
+        let gateway = gateway.to_owned();
+        async move {
+            (self.before)().await?;
+            let respelt = self.inner.respell(&gateway, before, limit).await?;
+            (self.before)().await.unwrap_or_default();
+            Ok(respelt)
+        }
+        .boxed()
+    }
+
+    fn interrupted(&self, gateways: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            (self.before)().await?;
+            self.inner.interrupted(gateways).await
         }
         .boxed()
     }

@@ -20,6 +20,7 @@ use crate::{
     store::{NewInbound, Store, StoreError},
     telemetry::metrics::Metrics,
 };
+pub use body::{MessageChanged, MessageInbound};
 use client::{Client, Post};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

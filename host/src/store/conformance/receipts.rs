@@ -8,22 +8,23 @@ use crate::{
 use std::time::Duration;
 
 /// Long after [`sent`].
-const LATER: Timestamp = Timestamp::from_millis(NOON.as_millis() + 60_000);
+pub(super) const LATER: Timestamp = Timestamp::from_millis(NOON.as_millis() + 60_000);
 
-fn receipt(gateway: &str, provider_id: &str, status: ReceiptStatus) -> Receipt {
+pub(super) fn receipt(gateway: &str, provider_id: &str, status: ReceiptStatus) -> Receipt {
     let (code, detail) = (Some("0".into()), Some("as the service said".into()));
-    Receipt { gateway: gateway.into(), provider_id: provider_id.into(), status, code, detail, at: LATER }
+    let (gateway, provider_id, spellings) = (gateway.into(), provider_id.into(), Vec::new());
+    Receipt { gateway, provider_id, spellings, status, code, detail, at: LATER }
 }
 
 /// A message that `gateway` took in these parts.
-async fn sent_in_parts(store: &dyn Store, gateway: &str, parts: &[&str]) -> NewMessage {
+pub(super) async fn sent_in_parts(store: &dyn Store, gateway: &str, parts: &[&str]) -> NewMessage {
     let new = new_message(gateway, "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
     assert_eq!(store.record(vec![in_parts(&new, parts)]).await.unwrap(), [TAKEN]);
     new
 }
 
-fn in_parts(new: &NewMessage, parts: &[&str]) -> crate::store::Step {
+pub(super) fn in_parts(new: &NewMessage, parts: &[&str]) -> crate::store::Step {
     let mut step = sent(new);
     let outcome = &mut step.attempt.as_mut().unwrap().outcome;
     outcome.provider_ids = parts.iter().map(|&part| part.to_owned()).collect();
@@ -31,11 +32,11 @@ fn in_parts(new: &NewMessage, parts: &[&str]) -> crate::store::Step {
     step
 }
 
-async fn say(store: &dyn Store, receipt: &Receipt) -> Received {
+pub(super) async fn say(store: &dyn Store, receipt: &Receipt) -> Received {
     store.receive(vec![receipt.clone()]).await.unwrap().remove(0)
 }
 
-fn matched(new: &NewMessage, moved: Option<State>) -> Received {
+pub(super) fn matched(new: &NewMessage, moved: Option<State>) -> Received {
     Received::Matched(Matched {
         id: new.id,
         moved,
@@ -43,7 +44,7 @@ fn matched(new: &NewMessage, moved: Option<State>) -> Received {
     })
 }
 
-async fn state(store: &dyn Store, new: &NewMessage) -> State {
+pub(super) async fn state(store: &dyn Store, new: &NewMessage) -> State {
     store.message(new.id).await.unwrap().unwrap().state
 }
 

@@ -11,6 +11,7 @@ mod maintenance;
 mod reads;
 mod receipts;
 mod record;
+mod respelt;
 mod schema;
 mod secret;
 mod webhooks;

@@ -1,18 +1,36 @@
 //! Parts that services took, and what they say later of them.
 
-use super::{EmbeddedStore, insert::event, reads::word, webhooks, writer::Request};
+use super::{EmbeddedStore, insert::event, reads::word, respelt, webhooks, writer::Request};
 use crate::{
     message::{
-        Attempt, MessageId, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl, delivery_state,
+        Attempt, MessageId, OutcomeKind, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl,
+        delivery_state,
     },
-    store::{Matched, Receipts, Received, Recorded, StoreError, Unmatched},
+    store::{
+        Matched, Receipts, Received, Recorded, Respelt, StoreError, Unmatched,
+        spelling::{Candidate, Habit, may_be_another, must_wait},
+    },
 };
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, types::ValueRef};
 
 impl Receipts for EmbeddedStore {
     fn receive(&self, batch: Vec<Receipt>) -> BoxFuture<'_, Result<Vec<Received>, StoreError>> {
         self.write(|done| Request::Receive { batch, done })
+    }
+
+    fn respell(
+        &self,
+        gateway: &str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Respelt, StoreError>> {
+        let gateway = gateway.to_owned();
+        self.write(|done| Request::Respell { gateway, before, limit, done })
+    }
+
+    fn interrupted(&self, gateways: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(|done| Request::Interrupted { gateways, done })
     }
 
     fn unmatched(
@@ -29,36 +47,52 @@ impl Receipts for EmbeddedStore {
 }
 
 pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::Result<Received> {
-    let found = connection
-        .prepare_cached(
-            "SELECT id FROM part WHERE gateway = ?1 AND provider_id = ?2 ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(params![receipt.gateway, receipt.provider_id], |row| row.get::<_, [u8; 16]>(0))
-        .optional()?;
-    match found {
-        Some(id) => {
-            let (moved, callback_url) = match put(connection, &id, receipt)? {
-                true => move_on(connection, &id, &receipt.gateway)?,
-                false => (None, None),
-            };
-            Ok(Received::Matched(Matched { id: MessageId::from_bytes(id), moved, callback_url }))
-        }
-        None => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO receipt (gateway, provider_id, status, code, detail, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    receipt.gateway,
-                    receipt.provider_id,
-                    receipt.status.number(),
-                    receipt.code,
-                    receipt.detail,
-                    receipt.at.as_millis()
-                ])?;
-            Ok(Received::Unmatched)
-        }
+    // Most services spell their ids in one way.
+    let habit = match receipt.spellings.as_slice() {
+        [] => Habit::AsGiven,
+        _ => respelt::known(connection, &receipt.gateway)?.habit,
+    };
+    let waits = must_wait(receipt, habit) || respelt::is_open(connection, receipt)?;
+    let found = match waits {
+        true => None,
+        false => connection
+            .prepare_cached(
+                "SELECT id FROM part WHERE gateway = ?1 AND provider_id = ?2 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row(params![receipt.gateway, receipt.provider_id], |row| row.get::<_, [u8; 16]>(0))
+            .optional()?,
+    };
+    if let Some(id) = found {
+        let part = Candidate { id: MessageId::from_bytes(id), provider_id: receipt.provider_id.clone() };
+        return Ok(Received::Matched(say(connection, &part, receipt)?));
     }
+    let open = waits || may_be_another(receipt, habit);
+    // Strings always have a JSON form.
+    let spellings = open.then(|| serde_json::to_string(&receipt.spellings).unwrap_or_default());
+    connection
+        .prepare_cached(
+            "INSERT INTO receipt (gateway, provider_id, status, code, detail, at, spellings)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            receipt.gateway,
+            receipt.provider_id,
+            receipt.status.number(),
+            receipt.code,
+            receipt.detail,
+            receipt.at.as_millis(),
+            spellings
+        ])?;
+    Ok(if open { Received::Open } else { Received::Unmatched })
+}
+
+/// Puts a receipt down at its part, and moves the message on if that takes it further.
+pub(super) fn say(connection: &Connection, part: &Candidate, receipt: &Receipt) -> rusqlite::Result<Matched> {
+    let (moved, callback_url) = match put(connection, part, receipt)? {
+        true => move_on(connection, part.id.as_bytes(), &receipt.gateway)?,
+        false => (None, None),
+    };
+    Ok(Matched { id: part.id, moved, callback_url })
 }
 
 /// Puts down what a submission got from the service, and matches what the service said of it before that was known.
@@ -68,11 +102,15 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
         connection
             .prepare_cached("INSERT OR IGNORE INTO part (gateway, provider_id, id) VALUES (?1, ?2, ?3)")?
             .execute(params![attempt.gateway, provider_id, id])?;
-        for (number, receipt) in early(connection, id, &attempt.gateway, provider_id)? {
-            put(connection, id, &receipt)?;
+        let part = Candidate { id: MessageId::from_bytes(*id), provider_id: provider_id.clone() };
+        for (number, receipt) in early(connection, &part, &attempt.gateway)? {
+            put(connection, &part, &receipt)?;
             recorded.receipts += 1;
-            connection.prepare_cached("DELETE FROM receipt WHERE seq = ?1")?.execute([number])?;
+            forget(connection, number)?;
         }
+    }
+    if attempt.outcome.kind == OutcomeKind::Uncertain {
+        respelt::doubt(connection, &attempt.gateway)?;
     }
     // Also where an earlier submission got the same ids, and something was said of them then.
     if !attempt.outcome.provider_ids.is_empty() {
@@ -81,38 +119,48 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
     Ok(recorded)
 }
 
-/// A receipt can't have come before the message did: older ones were for somebody else's part of this id.
-fn early(
-    connection: &Connection,
-    id: &[u8; 16],
-    gateway: &str,
-    provider_id: &str,
-) -> rusqlite::Result<Vec<(i64, Receipt)>> {
-    connection
-        .prepare_cached(
-            "SELECT seq, gateway, provider_id, status, code, detail, at FROM receipt
-             WHERE gateway = ?1 AND provider_id = ?2 AND at >= (SELECT created_at FROM message WHERE id = ?3)
-             ORDER BY seq",
-        )?
-        .query_map(params![gateway, provider_id, id], |row| Ok((row.get(0)?, read_receipt(row)?)))?
-        .collect()
+/// A receipt that belongs to a message is not kept beside it.
+pub(super) fn forget(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM receipt WHERE seq = ?1")?.execute([number])?;
+    Ok(())
 }
 
-/// The receipt's word on this message's part, unless there is one for good; whether it is one for good.
-fn put(connection: &Connection, id: &[u8; 16], receipt: &Receipt) -> rusqlite::Result<bool> {
+/// A receipt can't have come before the message did: older ones were for somebody else's part of this id. One whose id may stand for
+/// another is decided on later.
+fn early(connection: &Connection, part: &Candidate, gateway: &str) -> rusqlite::Result<Vec<(i64, Receipt)>> {
+    let found = connection
+        .prepare_cached(&format!(
+            "{RECEIPT} WHERE gateway = ?1 AND provider_id = ?2 AND at >= (SELECT created_at FROM message WHERE id = ?3)
+             ORDER BY seq"
+        ))?
+        .query_map(params![gateway, part.provider_id, part.id.as_bytes()], |row| {
+            Ok((row.get(0)?, read_receipt(row)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let habit = match found.iter().all(|(_, receipt)| receipt.spellings.is_empty()) {
+        true => Habit::AsGiven,
+        false => respelt::known(connection, gateway)?.habit,
+    };
+    Ok(found.into_iter().filter(|(_, receipt)| !must_wait(receipt, habit)).collect())
+}
+
+/// The receipt's word on this part, unless there is one for good; whether it is one for good.
+fn put(connection: &Connection, part: &Candidate, receipt: &Receipt) -> rusqlite::Result<bool> {
+    let said_as = Some(&receipt.provider_id).filter(|said_as| **said_as != part.provider_id);
     let changed = connection
         .prepare_cached(
-            "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7
+            "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7, said_as = ?8
              WHERE gateway = ?1 AND provider_id = ?2 AND id = ?3 AND status = 0",
         )?
         .execute(params![
             receipt.gateway,
-            receipt.provider_id,
-            id,
+            part.provider_id,
+            part.id.as_bytes(),
             receipt.status.number(),
             receipt.code,
             receipt.detail,
-            receipt.at.as_millis()
+            receipt.at.as_millis(),
+            said_as
         ])?;
     Ok(changed > 0 && receipt.status != ReceiptStatus::Pending)
 }
@@ -189,28 +237,33 @@ fn unmatched(
 ) -> rusqlite::Result<Vec<Unmatched>> {
     let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    const COLUMNS: &str = "SELECT seq, gateway, provider_id, status, code, detail, at FROM receipt";
     let read = |row: &Row<'_>| {
         Ok(Unmatched { number: row.get::<_, i64>(0)?.unsigned_abs(), receipt: read_receipt(row)? })
     };
     match gateway {
         Some(gateway) => connection
             .prepare_cached(&format!(
-                "{COLUMNS} INDEXED BY receipt_gateway WHERE gateway = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+                "{RECEIPT} INDEXED BY receipt_gateway WHERE gateway = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
             ))?
             .query_map(params![gateway, before, limit], read)?
             .collect(),
         None => connection
-            .prepare_cached(&format!("{COLUMNS} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?
+            .prepare_cached(&format!("{RECEIPT} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?
             .query_map(params![before, limit], read)?
             .collect(),
     }
 }
 
-fn read_receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
+/// What [`read_receipt`] reads.
+pub(super) const RECEIPT: &str =
+    "SELECT seq, gateway, provider_id, status, code, detail, at, spellings FROM receipt";
+
+pub(super) fn read_receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
+    let is_open = row.get_ref(7)? != ValueRef::Null;
     Ok(Receipt {
         gateway: row.get(1)?,
         provider_id: row.get(2)?,
+        spellings: if is_open { super::reads::ids(row, 7)? } else { Vec::new() },
         status: word(row, 3, ReceiptStatus::from_number)?,
         code: row.get(4)?,
         detail: row.get(5)?,

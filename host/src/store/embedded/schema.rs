@@ -156,6 +156,18 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE INDEX webhook_due ON webhook (origin, due_at, seq);
     CREATE INDEX webhook_at ON webhook (origin, at, seq);
     CREATE INDEX webhook_message ON webhook (message, seq) WHERE message IS NOT NULL;
+", "
+    -- Receipts whose ids may have been spelled otherwise when they were given: the spellings, a JSON array, until that is decided.
+    ALTER TABLE receipt ADD COLUMN spellings TEXT;
+    CREATE INDEX receipt_open ON receipt (gateway, at) WHERE spellings IS NOT NULL;
+    -- The id under which something was said of a part, where it is not the one that it was given.
+    ALTER TABLE part ADD COLUMN said_as TEXT;
+    -- What gateways' services were seen to do with their ids, and whether they may have taken parts whose ids nobody knows.
+    CREATE TABLE spelling (
+        gateway TEXT NOT NULL PRIMARY KEY,
+        habit INTEGER NOT NULL DEFAULT 0,
+        doubt INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens the database for writing and brings it to the latest version.

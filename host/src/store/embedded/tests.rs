@@ -283,7 +283,8 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
     for (id, at) in [("long ago", NOON), ("just now", Clock::System.now())] {
         let status = crate::message::ReceiptStatus::Delivered;
         let (gateway, provider_id) = ("one".into(), id.into());
-        let receipt = Receipt { gateway, provider_id, status, code: None, detail: None, at };
+        let spellings = Vec::new();
+        let receipt = Receipt { gateway, provider_id, spellings, status, code: None, detail: None, at };
         receipts::receive(&connection, &receipt).unwrap();
     }
     let count = |connection: &rusqlite::Connection, table: &str| -> i64 {

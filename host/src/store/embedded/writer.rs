@@ -1,13 +1,14 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
 use super::{
-    Depths, Options, history, insert, maintenance::Maintenance, receipts, record, store_error, webhooks,
+    Depths, Options, history, insert, maintenance::Maintenance, receipts, record, respelt, store_error,
+    webhooks,
 };
 use crate::{
     message::{MessageId, NewMessage, Receipt, Timestamp},
     store::{
-        Canceled, Dropped, Inserted, Matched, NewInbound, Next, Once, Place, Received, Recorded, Settled,
-        Step, StoreError, webhooks::origin_of,
+        Canceled, Dropped, Inserted, Matched, NewInbound, Next, Once, Place, Received, Recorded, Respelt,
+        Settled, Step, StoreError, webhooks::origin_of,
     },
     telemetry::metrics::Metrics,
 };
@@ -39,6 +40,8 @@ pub(super) enum Request {
     Insert { batch: Vec<NewMessage>, once: Option<Once>, done: Done<Inserted> },
     Record { batch: Vec<Step>, done: Done<Vec<Recorded>> },
     Receive { batch: Vec<Receipt>, done: Done<Vec<Received>> },
+    Respell { gateway: String, before: Timestamp, limit: usize, done: Done<Respelt> },
+    Interrupted { gateways: Vec<String>, done: Done<()> },
     Mark { id: MessageId, from: (String, Place), at: Timestamp, done: Done<bool> },
     Cancel { id: MessageId, at: Timestamp, done: Done<Canceled> },
     Prove { done: Done<()> },
@@ -55,8 +58,8 @@ impl Request {
             Self::Record { batch, .. } => batch.len(),
             Self::Receive { batch, .. } => batch.len(),
             Self::SettleWebhooks { batch, .. } => batch.len(),
-            Self::DropWebhooks { limit, .. } => *limit,
-            Self::Inbound { .. } => 1,
+            Self::DropWebhooks { limit, .. } | Self::Respell { limit, .. } => *limit,
+            Self::Inbound { .. } | Self::Interrupted { .. } => 1,
             Self::Mark { .. } | Self::Cancel { .. } | Self::Prove { .. } | Self::Close { .. } => 1,
         }
     }
@@ -237,6 +240,7 @@ enum Reply {
     Inserted(Inserted),
     Recorded(Vec<Recorded>),
     Received(Vec<Received>),
+    Respelt(Respelt),
     Marked(bool),
     Canceled(Canceled),
     Dropped(Dropped),
@@ -256,6 +260,12 @@ impl Change {
     fn announced(&mut self, url: Option<&str>) {
         if let Some(origin) = url.and_then(origin_of) {
             *self.webhooks.entry(origin).or_default() += 1;
+        }
+    }
+
+    fn matched(&mut self, matched: &Matched) {
+        if matched.moved.is_some() {
+            self.announced(matched.callback_url.as_deref());
         }
     }
 
@@ -302,11 +312,20 @@ impl Change {
                 let received = batch.iter().map(|receipt| receipts::receive(transaction, receipt));
                 let received = received.collect::<rusqlite::Result<Vec<_>>>()?;
                 for received in &received {
-                    if let Received::Matched(Matched { moved: Some(_), callback_url, .. }) = received {
-                        self.announced(callback_url.as_deref());
+                    if let Received::Matched(matched) = received {
+                        self.matched(matched);
                     }
                 }
                 Reply::Received(received)
+            }
+            Request::Respell { gateway, before, limit, .. } => {
+                let respelt = respelt::decide(transaction, gateway, *before, *limit)?;
+                respelt.matched.iter().for_each(|matched| self.matched(matched));
+                Reply::Respelt(respelt)
+            }
+            Request::Interrupted { gateways, .. } => {
+                gateways.iter().try_for_each(|gateway| respelt::doubt(transaction, gateway))?;
+                Reply::Done
             }
             Request::Mark { id, from, at, .. } => Reply::Marked(record::mark(transaction, *id, from, *at)?),
             Request::Cancel { id, at, .. } => {
@@ -357,20 +376,28 @@ impl Request {
             (Self::Insert { done, .. }, Ok(Reply::Inserted(inserted))) => drop(done.send(Ok(inserted))),
             (Self::Record { done, .. }, Ok(Reply::Recorded(taken))) => drop(done.send(Ok(taken))),
             (Self::Receive { done, .. }, Ok(Reply::Received(received))) => drop(done.send(Ok(received))),
+            (Self::Respell { done, .. }, Ok(Reply::Respelt(respelt))) => drop(done.send(Ok(respelt))),
             (Self::Mark { done, .. }, Ok(Reply::Marked(marked))) => drop(done.send(Ok(marked))),
             (Self::Cancel { done, .. }, Ok(Reply::Canceled(canceled))) => drop(done.send(Ok(canceled))),
             (Self::Prove { done }, Ok(_)) => drop(done.send(Ok(()))),
-            (Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. }, Ok(_)) => {
-                drop(done.send(Ok(())));
-            }
+            (
+                Self::Inbound { done, .. }
+                | Self::SettleWebhooks { done, .. }
+                | Self::Interrupted { done, .. },
+                Ok(_),
+            ) => drop(done.send(Ok(()))),
             (Self::DropWebhooks { done, .. }, Ok(Reply::Dropped(dropped))) => drop(done.send(Ok(dropped))),
             (Self::Insert { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Record { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Receive { done, .. }, Err(error)) => drop(done.send(Err(error))),
+            (Self::Respell { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Mark { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (Self::Cancel { done, .. }, Err(error)) => drop(done.send(Err(error))),
             (
-                Self::Prove { done } | Self::Inbound { done, .. } | Self::SettleWebhooks { done, .. },
+                Self::Prove { done }
+                | Self::Inbound { done, .. }
+                | Self::SettleWebhooks { done, .. }
+                | Self::Interrupted { done, .. },
                 Err(error),
             ) => drop(done.send(Err(error))),
             (Self::DropWebhooks { done, .. }, Err(error)) => drop(done.send(Err(error))),

@@ -1,6 +1,7 @@
 //! The figures of single gateways, and of single receivers of webhooks.
 
 use super::families::{ByWord, Families};
+use crate::telemetry::series::Series;
 use prometheus::{Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 use std::{
     collections::HashMap,
@@ -41,6 +42,8 @@ pub struct GatewayFigures {
     pub oldest: Option<Duration>,
     /// Submissions whose outcome is not yet on disk.
     pub in_flight: usize,
+    /// What its provider counts and measures.
+    pub provided: Vec<Series>,
 }
 
 /// How a gateway of the configuration does.

@@ -9,6 +9,7 @@ fn figures(name: &str, breaker: &'static str, state: &'static str) -> GatewayFig
         depth: 5,
         oldest: Some(Duration::from_secs(9)),
         in_flight: 3,
+        provided: Vec::new(),
     }
 }
 
