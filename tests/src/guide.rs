@@ -1,6 +1,6 @@
 //! The blocks of a page below `docs`, so that what a page says is what is tested.
 
-use crate::tree;
+use crate::{command, tree};
 use std::fs;
 
 /// A page and its fenced blocks.
@@ -28,6 +28,21 @@ impl Guide {
         }
         assert_eq!(open, None, "docs/{name}: a block has no end");
         Self { name: name.to_owned(), blocks }
+    }
+
+    /// The key that the page's command makes, and its hash. What it prints for the configuration stands on the page, with `HASH` and perhaps
+    /// remarks.
+    pub fn api_key(&self) -> (String, String) {
+        let command = self.block("sh", "gatepost api-key new");
+        let ended = command::gatepost(&command.text.split_whitespace().skip(1).collect::<Vec<_>>());
+        let (key, block) = ended.stdout.split_once("\n\n").unwrap();
+        let hash = block.split("sha256 = \"").nth(1).unwrap().split('"').next().unwrap();
+        let shown = self.block("toml", "[[api_keys]]");
+        let shown = shown.text.lines().map(|line| line.split('#').next().unwrap().trim_end());
+        let shown = shown.collect::<Vec<_>>().join("\n");
+        let printed = block.replace(hash, "HASH");
+        assert!(shown.contains(printed.trim_end()), "docs/{} has another block than\n{printed}", self.name);
+        (key.to_owned(), hash.to_owned())
     }
 
     /// The only block of this language that contains `what`.

@@ -6,12 +6,9 @@ use gatepost_tests::{
     Answer, Host, Site,
     guide::Guide,
     peers::{privacyidea::PrivacyIdea, smsc::Smsc},
-    site::key_hash,
 };
 use serde_json::json;
 use std::fs;
-
-const KEY: &str = "a key of privacyIDEA's own";
 
 /// An SMSC, a Gatepost with a gateway to it, and a privacyIDEA that sends through that.
 struct Chain {
@@ -24,17 +21,18 @@ struct Chain {
 impl Chain {
     fn start() -> Self {
         let (guide, smsc) = (Guide::read("privacyidea.md"), Smsc::start());
+        let (key, hash) = guide.api_key();
         let definition = guide
             .block("toml", "[gateways.carrier]")
-            .with("HASH", &key_hash(KEY))
+            .with("HASH", &hash)
             .with("smsc.example.com", "127.0.0.1")
             .with("2775", &smsc.port.to_string());
         let site = Site::new(definition.text());
         fs::write(site.path().join("smsc-password"), "pass5521").unwrap();
-        let host = Host::start(&site).with_key(KEY);
+        let host = Host::start(&site).with_key(&key);
         let privacyidea = PrivacyIdea::start();
         let gateway = guide.block("json", "HttpSMSProvider").with("http://127.0.0.1:8025", &host.url(""));
-        let gateway = gateway.with("Bearer KEY", &format!("Bearer {KEY}"));
+        let gateway = gateway.with("Bearer KEY", &format!("Bearer {key}"));
         privacyidea.value("/smsgateway", &serde_json::from_str(gateway.text()).unwrap());
         privacyidea.value("/system/setConfig", &json!({ "sms.identifier": "gatepost" }));
         Self { smsc, host, privacyidea, _site: site }

@@ -67,6 +67,9 @@ fn the_watchdog_hears_of_a_host_that_serves_and_of_one_that_drains() {
     host.ask_to_end();
     manager.until("STOPPING=1", 1);
     manager.until(WATCHDOG, manager.count(WATCHDOG) + 3);
+    let heard = manager.heard();
+    let status = heard.iter().flat_map(|datagram| datagram.lines()).rfind(|line| line.starts_with("STATUS="));
+    assert!(status.unwrap().starts_with("STATUS=stopping: "), "{heard:?}");
     // Opening it waits for the script, which ends with that.
     drop(fs::OpenOptions::new().write(true).open(&gate).unwrap());
     assert_eq!(host.ended().code(), Some(0));

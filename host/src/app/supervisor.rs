@@ -49,7 +49,14 @@ pub async fn attend(pulse: Pulse, stop: CancellationToken) {
     let living = async {
         let Some(limit) = sd_notify::watchdog_enabled() else { return };
         // Half of it, as sd_watchdog_enabled(3) has it: one late answer is no reason to end the host.
-        live(limit / 2, || pulse.beat(), tell).await;
+        let alive = |queued| {
+            tell(&[NotifyState::Watchdog]);
+            // The status of a host that stops says so until its end.
+            if !stop.is_cancelled() {
+                tell(&[NotifyState::Status(&format!("{queued} messages are queued"))]);
+            }
+        };
+        live(limit / 2, || pulse.beat(), alive).await;
         if !stop.is_cancelled() {
             tracing::error!("the store's writer is gone: the watchdog is told nothing more");
         }
@@ -73,15 +80,14 @@ pub async fn reloading<T>(reload: impl Future<Output = T>) -> T {
 async fn live<Beat: Future<Output = Option<u64>>>(
     every: Duration,
     mut beat: impl FnMut() -> Beat,
-    mut tell: impl FnMut(&[NotifyState<'_>]),
+    mut alive: impl FnMut(u64),
 ) {
     let mut turns = interval(every);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         let Some(queued) = beat().await else { return };
-        let status = format!("{queued} messages are queued");
-        tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
+        alive(queued);
     }
 }
 
@@ -105,11 +111,8 @@ mod tests {
     /// When the watchdog was told something, in seconds from the start.
     async fn told<Beat: Future<Output = Option<u64>>>(beat: impl FnMut() -> Beat) -> Vec<u64> {
         let (start, told) = (Instant::now(), RefCell::new(Vec::new()));
-        let tell = |state: &[NotifyState<'_>]| {
-            assert!(matches!(state.first(), Some(NotifyState::Watchdog)), "{state:?}");
-            told.borrow_mut().push(start.elapsed().as_secs());
-        };
-        drop(timeout(Duration::from_secs(100), live(EVERY, beat, tell)).await);
+        let alive = |_| told.borrow_mut().push(start.elapsed().as_secs());
+        drop(timeout(Duration::from_secs(100), live(EVERY, beat, alive)).await);
         told.into_inner()
     }
 

@@ -8,16 +8,14 @@ use gatepost_tests::{
         smsc::Smsc,
         webhook_receiver::{SECRET, WebhookReceiver},
     },
-    site::key_hash,
 };
 use serde_json::{Value, json};
 use std::fs;
 
-const KEY: &str = "a key of the shop's own";
-
 #[test]
 fn a_message_of_the_shop_is_delivered_and_reported() {
     let guide = Guide::read("kannel-jasmin.md");
+    let (key, hash) = guide.api_key();
     let (smsc, receiver) = (Smsc::start(), WebhookReceiver::start());
     smsc.set(&json!({ "receipt": "after" }));
     let reports = "http://127.0.0.1:9000";
@@ -25,17 +23,17 @@ fn a_message_of_the_shop_is_delivered_and_reported() {
         .block("toml", "[gateways.carrier]")
         .with("smsc.example.com", "127.0.0.1")
         .with("2775", &smsc.port.to_string())
-        .with("HASH", &key_hash(KEY))
+        .with("HASH", &hash)
         .with(reports, &receiver.origin());
     let site = Site::new(definition.text());
     fs::write(site.path().join("smsc-password"), "pass5521").unwrap();
     fs::write(site.path().join("webhook-secret"), SECRET).unwrap();
-    let host = Host::start(&site).with_key(KEY);
+    let host = Host::start(&site).with_key(&key);
     let send = guide
         .block("sh", "curl")
         .with("http://127.0.0.1:8025", &host.url(""))
         .with(reports, &receiver.origin());
-    let answer: Value = serde_json::from_str(&well(&site, send.text(), &[("KEY", KEY)])).unwrap();
+    let answer: Value = serde_json::from_str(&well(&site, send.text(), &[("KEY", &key)])).unwrap();
     host.until_state(answer["id"].as_str().unwrap(), "delivered");
 
     assert_eq!(smsc.events("bind_transceiver")[0]["system_type"], "VMA");

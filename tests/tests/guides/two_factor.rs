@@ -5,33 +5,34 @@ use gatepost_tests::{
     Host, Site,
     guide::Guide,
     peers::{nginx::Nginx, smsc::Smsc},
-    site::key_hash,
 };
 use serde_json::{Value, json};
-
-const KEY: &str = "a key of an application's own";
-const ENVIRONMENT: [(&str, &str); 3] =
-    [("SMS_AUTHORIZATION", "Bearer of-the-service"), ("SMSC_PASSWORD", "pass5521"), ("KEY", KEY)];
 
 #[test]
 fn the_steps_lead_to_a_code_that_comes_although_a_provider_is_down() {
     let guide = Guide::read("two-factor-operator.md");
+    let (key, hash) = guide.api_key();
+    let environment = [
+        ("SMS_AUTHORIZATION", "Bearer of-the-service"),
+        ("SMSC_PASSWORD", "pass5521"),
+        ("KEY", key.as_str()),
+    ];
     let (mut service, smsc) = (Nginx::start(), Smsc::start());
-    let site = Site::new(guide.block("toml", "[[api_keys]]").with("HASH", &key_hash(KEY)).text());
+    let site = Site::new(guide.block("toml", "[[api_keys]]").with("HASH", &hash).text());
     let gateways = guide
         .block("toml", "[gateways.main]")
         .with("https://sms.example.com", &service.origin())
         .with("smsc.example.com", "127.0.0.1")
         .with("2775", &smsc.port.to_string());
     site.add_gateways("logins.toml", gateways.text());
-    well(&site, guide.block("sh", "gatepost check --probe").text(), &ENVIRONMENT);
+    well(&site, guide.block("sh", "gatepost check --probe").text(), &environment);
     let probed = service.arrived().len();
 
-    let host = Host::start_in(&site, &ENVIRONMENT);
+    let host = Host::start_in(&site, &environment);
     let send = guide.block("sh", "curl").with("http://127.0.0.1:8025", &host.url(""));
     let log_in = |idempotency: &str| -> Value {
         let script = send.text().replace("login-8842-1", idempotency);
-        serde_json::from_str(&well(&site, &script, &ENVIRONMENT)).unwrap()
+        serde_json::from_str(&well(&site, &script, &environment)).unwrap()
     };
     let first = log_in("login-8842-1");
     assert_eq!((&first["state"], &first["gateway"]), (&json!("sent"), &json!("main")), "{first}");
