@@ -1,7 +1,7 @@
 //! Receipts whose ids may have been spelled otherwise when they were given: decided on as soon as no submission is under way any more
 //! that was when they came. Until then one of those may turn out to have got this very id.
 
-use super::{Drained, Shared, receipts::moved_on};
+use super::{Drained, Shared, receipts::moved_on, trace};
 use crate::{
     message::{MessageId, Timestamp},
     store::{Matched, Respelt, StoreError},
@@ -187,6 +187,8 @@ fn tell(shared: &Shared, gateway: &str, matched: Matched) {
     figures.matched_later(1);
     if let Some(state) = moved {
         moved_on(&figures, id, gateway, state, None);
+        let span = || trace::receipt(id, gateway, shared.clock.now(), state.as_str(), Some(state));
+        shared.metrics.traces.record(span);
         shared.webhooks.wake(callback_url.as_deref());
     }
 }
