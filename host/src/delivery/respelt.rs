@@ -144,19 +144,10 @@ async fn work(shared: &Shared, interrupted: Vec<String>) {
 
 /// What an earlier process left undecided, also at a gateway that is not in the configuration any more.
 async fn left_behind(shared: &Shared) -> Result<(), StoreError> {
-    let mut before = None;
-    loop {
-        let found = shared.store.unmatched(None, before, BATCH).await?;
-        for receipt in found.iter().map(|unmatched| &unmatched.receipt) {
-            if !receipt.spellings.is_empty() {
-                shared.respelling.came(&receipt.gateway, receipt.at);
-            }
-        }
-        before = found.last().map(|last| last.number);
-        if found.len() < BATCH {
-            return Ok(());
-        }
+    for (gateway, first) in shared.store.undecided().await? {
+        shared.respelling.came(&gateway, first);
     }
+    Ok(())
 }
 
 /// Whether the store could be asked.

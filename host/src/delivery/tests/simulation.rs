@@ -489,7 +489,9 @@ impl Scenario {
                 // What its last submit came to is on disk; now it may stop.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 self.check_providers(&life);
-                while self.services.talking.load(Ordering::Relaxed) > 0 || self.is_undecided().await {
+                while self.services.talking.load(Ordering::Relaxed) > 0
+                    || !self.store.undecided().await.unwrap().is_empty()
+                {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 self.kill(life);
@@ -500,12 +502,6 @@ impl Scenario {
             let message = self.store.message(new.id).await.unwrap().unwrap();
             self.check(&message, new.due_at, canceled.contains(&new.id));
         }
-    }
-
-    /// Whether receipts are to be looked at under other spellings.
-    async fn is_undecided(&self) -> bool {
-        let unmatched = self.store.unmatched(None, None, usize::MAX).await.unwrap();
-        unmatched.iter().any(|unmatched| !unmatched.receipt.spellings.is_empty())
     }
 
     /// Every receipt that was acknowledged is on its part, or is kept as one that belongs to no message.

@@ -202,6 +202,13 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     store.insert(vec![new_message("one", "again")], None).await.unwrap();
 }
 
+fn plan(connection: &rusqlite::Connection, query: &str) -> String {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+    let parameters = vec![rusqlite::types::Value::Null; statement.parameter_count()];
+    let plan = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3));
+    plan.unwrap().collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+}
+
 #[test]
 fn every_read_goes_along_an_index() {
     let root = tempfile::tempdir().unwrap();
@@ -218,17 +225,12 @@ fn every_read_goes_along_an_index() {
         (webhooks::OLDEST, "INDEX webhook_at (origin=?)"),
         (webhooks::OLD, "INDEX webhook_at (origin=? AND at<?)"),
     ] {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
-        let parameters = vec![rusqlite::types::Value::Null; statement.parameter_count()];
-        let plan = statement
-            .query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))
-            .unwrap()
-            .collect::<Result<Vec<_>, _>>()
-            .unwrap()
-            .join("\n");
+        let plan = plan(&connection, query);
         assert!(plan.contains(wanted), "{query}\n{plan}");
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
     }
+    // This index has those rows alone that are looked for.
+    assert_eq!(plan(&connection, respelt::UNDECIDED), "SCAN receipt USING INDEX receipt_open");
 }
 
 #[test]
