@@ -1,7 +1,8 @@
 // An SMSC, npm's smpp, that does what it is told, and writes down every PDU that it got, one JSON object a line.
 //
 // Orders are lines of JSON in a file: {"set": {…}} changes how it behaves, {"cut": true} breaks all connections, {"deliver": {…}} sends a
-// deliver_sm over one of them, {"unbind": true} unbinds, {"raw": "hex"} writes bytes. Each is written down when it has been carried out.
+// deliver_sm over one of them, {"release": true} answers what was held, {"unbind": true} unbinds, {"raw": "hex"} writes bytes. Each is
+// written down when it has been carried out.
 
 'use strict';
 
@@ -18,6 +19,7 @@ const settings = {
     tps: 0,              // and those that are more in a second
     delay: 0,            // ms before a submit is answered
     silent: false,       // submits are not answered
+    hold: false,         // nor are these, until they are released
     deaf: false,         // enquire_links are not answered
     cut_after: 0,        // the connection breaks at this submit, before it is answered
     nack: false,         // submits are answered with generic_nack
@@ -33,6 +35,7 @@ const settings = {
 };
 
 const sessions = [];
+const held = [];
 let count = 0;
 let arrived = [];
 
@@ -177,7 +180,9 @@ function serve(session) {
             session.destroy();
             return;
         }
-        if (settings.delay > 0) {
+        if (settings.hold) {
+            held.push(() => answer(session, pdu));
+        } else if (settings.delay > 0) {
             setTimeout(() => answer(session, pdu), settings.delay);
         } else {
             answer(session, pdu);
@@ -200,6 +205,9 @@ function carryOut(order) {
             parameters.short_message = { udh: Buffer.from(udh, 'hex'), message };
         }
         receiver.deliver_sm(parameters);
+    }
+    if (order.release) {
+        held.splice(0).forEach((release) => release());
     }
     if (order.unbind) {
         receiver.unbind();

@@ -5,7 +5,6 @@
 use gatepost_tests::{
     Host, Site, eventually,
     peers::{disk::Disk, service_manager::ServiceManager},
-    skip,
 };
 use serde_json::json;
 use std::{fs, process::Command};
@@ -78,9 +77,7 @@ fn the_watchdog_hears_of_a_host_that_serves_and_of_one_that_drains() {
 #[test]
 fn the_watchdog_hears_nothing_while_the_store_does_not_answer() {
     let (site, manager) = (Site::new(""), ServiceManager::start());
-    let Some(disk) = Disk::mounted(400, &site.data()) else {
-        return skip::permitted("a frozen disk", "only root can mount a disk");
-    };
+    let Some(disk) = Disk::under_store_of(&site, "a frozen disk") else { return };
     let host = start(&site, &manager, true);
     manager.until(WATCHDOG, 2);
     disk.freeze();

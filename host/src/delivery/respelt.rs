@@ -1,7 +1,7 @@
 //! Receipts whose ids may have been spelled otherwise when they were given: decided on as soon as no submission is under way any more
 //! that was when they came. Until then one of those may turn out to have got this very id.
 
-use super::{Drained, Shared, receipts::moved_on};
+use super::{Drained, Shared, receipts::moved_on, trace};
 use crate::{
     message::{MessageId, Timestamp},
     store::{Matched, Respelt, StoreError},
@@ -144,19 +144,10 @@ async fn work(shared: &Shared, interrupted: Vec<String>) {
 
 /// What an earlier process left undecided, also at a gateway that is not in the configuration any more.
 async fn left_behind(shared: &Shared) -> Result<(), StoreError> {
-    let mut before = None;
-    loop {
-        let found = shared.store.unmatched(None, before, BATCH).await?;
-        for receipt in found.iter().map(|unmatched| &unmatched.receipt) {
-            if !receipt.spellings.is_empty() {
-                shared.respelling.came(&receipt.gateway, receipt.at);
-            }
-        }
-        before = found.last().map(|last| last.number);
-        if found.len() < BATCH {
-            return Ok(());
-        }
+    for (gateway, first) in shared.store.undecided().await? {
+        shared.respelling.came(&gateway, first);
     }
+    Ok(())
 }
 
 /// Whether the store could be asked.
@@ -187,6 +178,8 @@ fn tell(shared: &Shared, gateway: &str, matched: Matched) {
     figures.matched_later(1);
     if let Some(state) = moved {
         moved_on(&figures, id, gateway, state, None);
+        let span = || trace::receipt(id, gateway, shared.clock.now(), state.as_str(), Some(state));
+        shared.metrics.traces.record(span);
         shared.webhooks.wake(callback_url.as_deref());
     }
 }

@@ -1,4 +1,5 @@
 mod reload;
 mod rules;
+pub(super) mod scenarios;
 mod simulation;
 pub(super) mod world;

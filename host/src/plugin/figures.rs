@@ -1,7 +1,7 @@
 //! What a provider counts and measures, checked before it is shown: it is foreign, and neither may it break `/metrics` nor flood whoever
 //! reads it.
 
-use super::instance::{Cleaner, Redaction};
+use super::redaction::{Cleaner, Redaction};
 use crate::telemetry::series::Series;
 use abi_stable::std_types::{ROk, RString};
 use futures_util::FutureExt as _;

@@ -1,7 +1,7 @@
 //! What the host does for one instance of a plugin: its log, and the sink for what the service sends.
 
 use super::{
-    instance::Redaction,
+    redaction::Redaction,
     sink::{ServiceEvent, Sink},
 };
 use crate::message::MessageId;

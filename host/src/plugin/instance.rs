@@ -1,31 +1,26 @@
 //! One gateway's instance of a provider, in this process.
 
 use super::{
+    crossing::{ffi_message, ffi_request, outcome, problems, refused},
     figures::Figures,
     handle::{Handle, ReceiptRequest, Submission},
     host_api::Host,
     library::{Library, Share},
     limit::{BLOCKING_CALL, within},
+    redaction::Redaction,
     sink::{ServiceEvent, Sink},
 };
 use crate::{
-    message::{MessageId, Outcome, OutcomeKind},
-    telemetry::{
-        redact::{Redactor, clean, mask_recipient},
-        series::Series,
-    },
+    message::{Outcome, OutcomeKind},
+    telemetry::{redact::Redactor, series::Series},
 };
-use abi_stable::std_types::{RErr, ROk, ROption, RString, RVec, Tuple2};
+use abi_stable::std_types::{RErr, ROk};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use gatepost_provider_api::{
-    Definition, Problem, Section, Verdict,
-    abi::{FfiAccepted, FfiError, FfiMessage, FfiReceiptRequest, FfiResult, RawProviderBox},
-};
+use gatepost_provider_api::{Definition, Problem, Section, abi::RawProviderBox};
 use std::{
-    collections::HashMap,
     fmt,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -36,10 +31,6 @@ const STOP: Duration = Duration::from_secs(5);
 /// How long reading a receipt may take, with the wait for a turn, and how many are read at once.
 const PARSE: Duration = Duration::from_secs(10);
 const PARSERS: usize = 4;
-
-/// Bounds of what a provider may say of the parts of one message.
-const IDS: usize = 255;
-const ID_CHARACTERS: usize = 256;
 
 /// One gateway's instance of a provider, in this process.
 pub struct Instance {
@@ -203,7 +194,7 @@ impl Handle for Instance {
         async move {
             // The whole of it, so that it lives until the outcome is clean of the message's own text.
             let protection = protection;
-            let id = Some(protection.id);
+            let id = Some(protection.id());
             match submitted {
                 Ok(Some(submit)) => match AssertUnwindSafe(submit).catch_unwind().await {
                     Ok(result) => outcome(result, &redaction, id),
@@ -341,169 +332,6 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// Takes secrets, and the texts and recipients of the messages being submitted, out of all that a provider says.
-pub(super) struct Redaction {
-    secrets: Redactor,
-    in_flight: Mutex<HashMap<MessageId, Arc<Submission>>>,
-}
-
-impl Redaction {
-    pub(super) fn new(secrets: &[String]) -> Self {
-        Self { secrets: Redactor::secrets(secrets), in_flight: Mutex::default() }
-    }
-
-    /// Protects the message until the guard is dropped.
-    pub(super) fn protect(self: &Arc<Self>, submission: Arc<Submission>) -> Protection {
-        let id = submission.id;
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id, submission);
-        Protection { redaction: Arc::clone(self), id }
-    }
-
-    /// What a provider or the service behind it says of message `about`, or of none, as it may be shown: one line, bounded,
-    /// without secrets, texts and whole numbers.
-    pub(super) fn clean(&self, says: &str, about: Option<MessageId>) -> String {
-        if says.is_empty() { String::new() } else { self.cleaner_of(about, says.chars().count()).clean(says) }
-    }
-
-    /// The same for several at once; those that say nothing are none.
-    fn cleaned<const N: usize>(
-        &self,
-        words: [ROption<RString>; N],
-        about: Option<MessageId>,
-    ) -> [Option<String>; N] {
-        let words = words.map(|words| words.into_option().filter(|words| !words.is_empty()));
-        let longest = words.iter().flatten().map(|words| words.chars().count()).max();
-        let cleaner = longest.map(|longest| self.cleaner_of(about, longest));
-        words.map(|words| Some(cleaner.as_ref()?.clean(&words?)))
-    }
-
-    /// The same for many words of one moment, which are about no message.
-    pub(super) fn cleaner(&self) -> Cleaner<'_> {
-        self.cleaner_of(None, usize::MAX)
-    }
-
-    fn cleaner_of(&self, about: Option<MessageId>, longest: usize) -> Cleaner<'_> {
-        let concerned: Vec<_> = {
-            let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-            match about.and_then(|id| in_flight.get(&id)) {
-                Some(submission) => vec![Arc::clone(submission)],
-                // Words of a task that serves all of them: any of their texts may be in it.
-                None => in_flight.values().cloned().collect(),
-            }
-        };
-        let texts = concerned.iter().flat_map(|submission| submission.content.parts());
-        let texts = Redactor::texts(texts.map(|text| text.expose()), longest);
-        Cleaner { secrets: &self.secrets, texts, concerned }
-    }
-}
-
-/// Makes words of a provider fit to be shown: as long as it lives, those messages are protected that it began with.
-pub(super) struct Cleaner<'r> {
-    secrets: &'r Redactor,
-    texts: Redactor,
-    concerned: Vec<Arc<Submission>>,
-}
-
-impl Cleaner<'_> {
-    /// See [`Redaction::clean`].
-    pub(super) fn clean(&self, says: &str) -> String {
-        let says = self.secrets.redact(says);
-        let mut says = self.texts.redact(&says).into_owned();
-        for submission in &self.concerned {
-            says = mask_recipient(&says, &submission.to).into_owned();
-        }
-        clean(&says)
-    }
-
-    /// One bounded line without secrets, whatever else is in it.
-    pub(super) fn without_secrets(&self, says: &str) -> String {
-        clean(&self.secrets.redact(says))
-    }
-}
-
-/// Ends the protection of a message's text when it is dropped.
-pub(super) struct Protection {
-    redaction: Arc<Redaction>,
-    id: MessageId,
-}
-
-impl Drop for Protection {
-    fn drop(&mut self) {
-        self.redaction.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
-
 fn panicked() -> Outcome {
     Outcome::new(OutcomeKind::Uncertain, "the provider panicked")
-}
-
-fn ffi_message(submission: &Submission) -> FfiMessage {
-    let Submission { id, to, from, content, tag, expires_at, attempt } = submission;
-    let optional = |value: Option<&str>| -> ROption<RString> { value.map(RString::from).into() };
-    FfiMessage {
-        id: id.to_string().into(),
-        to: to.expose().into(),
-        from: optional(from.as_deref()),
-        text: content.text.expose().into(),
-        title: optional(content.title.as_ref().map(|title| title.expose())),
-        tag: optional(tag.as_deref()),
-        data: optional(content.data.as_ref().map(|data| data.expose())),
-        expires_at_ms: expires_at.as_millis(),
-        attempt: *attempt,
-        ext: RString::new(),
-    }
-}
-
-fn outcome(result: FfiResult<FfiAccepted>, redaction: &Redaction, about: Option<MessageId>) -> Outcome {
-    match result {
-        ROk(accepted) => {
-            let [code, detail] = redaction.cleaned([accepted.code, accepted.detail], about);
-            Outcome { code, detail, ..Outcome::accepted(provider_ids(&accepted.ids), accepted.parts.max(1)) }
-        }
-        RErr(error) => refused(error, redaction, about),
-    }
-}
-
-fn refused(error: FfiError, redaction: &Redaction, about: Option<MessageId>) -> Outcome {
-    let [code, detail] = redaction.cleaned([error.code, ROption::RSome(error.detail)], about);
-    Outcome {
-        kind: Verdict::from_code(error.verdict).into(),
-        code,
-        detail,
-        after: error.after_ms.into_option().map(Duration::from_millis),
-        provider_ids: provider_ids(&error.ids),
-        parts: 0,
-    }
-}
-
-fn provider_ids(ids: &RVec<RString>) -> Vec<String> {
-    ids.iter().take(IDS).map(|id| id_as_kept(id)).collect()
-}
-
-/// Ids of submissions and those of receipts are cut at the same place, so that they match.
-pub(super) fn id_as_kept(id: &str) -> String {
-    let end = id.char_indices().nth(ID_CHARACTERS).map_or(id.len(), |(at, _)| at);
-    id.get(..end).unwrap_or(id).to_owned()
-}
-
-fn ffi_request(request: ReceiptRequest) -> FfiReceiptRequest {
-    let ReceiptRequest { method, query, headers, body } = request;
-    let header = |(name, value): (String, String)| Tuple2(name.into(), value.into());
-    FfiReceiptRequest {
-        method: method.into(),
-        query: query.into(),
-        headers: headers.into_iter().map(header).collect(),
-        body: body.into(),
-        ext: RString::new(),
-    }
-}
-
-fn problems(json: &str, redaction: &Redaction) -> Option<Vec<Problem>> {
-    let mut problems =
-        serde_json::from_str::<Vec<Problem>>(json).ok().filter(|problems| !problems.is_empty())?;
-    for problem in &mut problems {
-        problem.what = redaction.clean(&problem.what, None);
-        problem.mend = redaction.clean(&problem.mend, None);
-    }
-    Some(problems)
 }

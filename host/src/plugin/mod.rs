@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 mod broken;
+mod crossing;
 mod figures;
 mod handle;
 mod host_api;
@@ -14,6 +15,7 @@ mod libraries;
 mod library;
 mod limit;
 mod loader;
+mod redaction;
 mod registry;
 mod sink;
 mod verify;

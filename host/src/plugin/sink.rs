@@ -1,6 +1,6 @@
 //! What a provider hands over on its own: delivery receipts, and messages that somebody sent to one of the service's numbers.
 
-use super::instance::{Redaction, id_as_kept};
+use super::{crossing::id_as_kept, redaction::Redaction};
 use crate::message::{ReceiptStatus, Recipient, Text};
 use futures_util::future::BoxFuture;
 use gatepost_provider_api::abi::{EventKind, FfiEvent, ReceiptCode};

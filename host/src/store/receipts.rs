@@ -71,6 +71,12 @@ pub trait Receipts: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Respelt, StoreError>>;
 
+    /// The gateways for which receipts are [`Received::Open`], each with when the first of them came.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of reading.
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>>;
+
     /// Submissions through these gateways may have been cut off: their services may have taken parts whose ids nobody got to know. After
     /// that, as after a submission that ended as `uncertain`, a short id of another spelling convinces nobody.
     ///

@@ -152,11 +152,11 @@ impl Concatenated {
 }
 
 fn receipt(tlvs: &Tlvs<'_>, text: &str) -> Delivery {
+    let mut lower = text.to_ascii_lowercase();
     // What follows `text:` is the message's own.
-    let lower = text.to_ascii_lowercase();
-    let said = lower.find("text:").and_then(|at| text.get(..at)).unwrap_or(text);
+    lower.truncate(lower.find("text:").unwrap_or(lower.len()));
+    let said = text.get(..lower.len()).unwrap_or_default();
     let word = |name: &str| {
-        let lower = said.to_ascii_lowercase();
         let start = lower
             .match_indices(name)
             .map(|(at, _)| at)

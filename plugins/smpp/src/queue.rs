@@ -95,9 +95,15 @@ impl Job {
         self.parts.end(self.number, end);
     }
 
-    /// It did not get its turn.
-    fn gave_up(self) {
-        let end = self.throttled.map_or(PartEnd::Waited, PartEnd::Refused);
+    /// It did not get its turn, while the binds were so.
+    fn gave_up(self, links: &Links) {
+        let end = match (self.throttled, links) {
+            (Some(status), _) => PartEnd::Refused(status),
+            (None, Links::Up(_)) => PartEnd::Waited,
+            // Others have used up nothing.
+            (None, Links::Starting) => PartEnd::NoLink(SubmitError::unavailable("no bind was made in time")),
+            (None, Links::Down(error)) => PartEnd::NoLink(error.clone()),
+        };
         self.ended(end);
     }
 
@@ -173,11 +179,11 @@ impl Queue {
 
     /// Back to where it came from: it was not written, or is to be sent again.
     pub(crate) fn put_back(&self, job: Job) {
+        let mut state = self.state();
         if job.is_withdrawn() {
-            job.gave_up();
+            job.gave_up(&state.links);
             return;
         }
-        let mut state = self.state();
         if let Links::Down(error) = &state.links {
             let end = PartEnd::NoLink(error.clone());
             drop(state);
@@ -204,7 +210,9 @@ impl Queue {
     pub(crate) fn next(&self) -> Turn {
         let mut state = self.state();
         while state.waiting.front().is_some_and(Job::is_withdrawn) {
-            state.waiting.pop_front().into_iter().for_each(Job::gave_up);
+            if let Some(job) = state.waiting.pop_front() {
+                job.gave_up(&state.links);
+            }
         }
         if state.waiting.is_empty() {
             return Turn::Nobody;
@@ -221,8 +229,7 @@ impl Queue {
         let (withdrawn, waiting) =
             std::mem::take(&mut state.waiting).into_iter().partition::<Vec<_>, _>(Job::is_withdrawn);
         state.waiting = waiting.into();
-        drop(state);
-        withdrawn.into_iter().for_each(Job::gave_up);
+        withdrawn.into_iter().for_each(|job| job.gave_up(&state.links));
     }
 
     /// A bind can send.
@@ -236,7 +243,7 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// One that could send is gone. What waits has a little longer to: the next try begins at once.
+    /// One that could send is gone. What waits has longer to: until the next try has failed.
     pub(crate) fn lost(&self) {
         let mut state = self.state();
         state.links = match state.links {
@@ -263,5 +270,39 @@ impl Queue {
             Links::Up(count) => count,
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_provider_api::{Verdict, tokio};
+    use rusmpp::pdus::SubmitSm;
+
+    /// How the only part of a message ends that is withdrawn before it gets its turn.
+    fn withdrawn(queue: &Queue) -> PartEnd {
+        let (parts, jobs) = Parts::new(vec![Submit::new(&SubmitSm::default())]);
+        queue.push(jobs);
+        parts.withdraw();
+        queue.sweep();
+        parts.over().unwrap().remove(0)
+    }
+
+    #[tokio::test]
+    async fn what_gets_no_turn_has_waited_for_others_only_where_there_is_a_bind() {
+        let queue = Queue::new(None);
+        let is_unavailable = |end: PartEnd, why: &str| match end {
+            PartEnd::NoLink(error) => {
+                assert_eq!((error.verdict, error.detail.as_str()), (Verdict::Unavailable, why))
+            }
+            other => panic!("{other:?}"),
+        };
+        is_unavailable(withdrawn(&queue), "no bind was made in time");
+        queue.up();
+        assert_eq!(withdrawn(&queue), PartEnd::Waited);
+        queue.lost();
+        is_unavailable(withdrawn(&queue), "no bind was made in time");
+        queue.failed(&SubmitError::unavailable("connection refused"));
+        is_unavailable(withdrawn(&queue), "connection refused");
     }
 }

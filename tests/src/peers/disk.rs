@@ -1,6 +1,7 @@
 //! A small disk: a file with ext4 on it, mounted. Only root can mount.
 
 use super::process::program;
+use crate::{Site, skip};
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -8,6 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
+
+/// A disk under a store, in MiB: room for copies of the providers, which are large in a debug build.
+const UNDER_STORE: u64 = 400;
 
 /// What the file system around the disk's file needs beside it, in MiB.
 const AROUND: u64 = 4;
@@ -20,11 +24,17 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A disk of so many MiB, mounted at `at`; `None` where the user is not root.
-    pub fn mounted(mebibytes: u64, at: &Path) -> Option<Self> {
+    /// One under the store of this site. Where the user is not root, the skip of this test is recorded.
+    pub fn under_store_of(site: &Site, test: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
+            skip::permitted(test, "only root can mount a disk");
             return None;
         }
+        Some(Self::mounted(UNDER_STORE, &site.data()))
+    }
+
+    /// A disk of so many MiB, mounted at `at`.
+    fn mounted(mebibytes: u64, at: &Path) -> Self {
         let disk = Self { folder: TempDir::new().unwrap(), mounted: at.to_owned() };
         let size = format!("size={}m", mebibytes + AROUND);
         mount(&["-t", "tmpfs", "-o", &size, "tmpfs"].map(AsRef::as_ref), disk.folder.path());
@@ -32,7 +42,7 @@ impl Disk {
         run("mkfs.ext4", &["-q".as_ref(), disk.image().as_ref()]);
         fs::create_dir_all(at).unwrap();
         disk.mount();
-        Some(disk)
+        disk
     }
 
     fn image(&self) -> PathBuf {

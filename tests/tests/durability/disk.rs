@@ -4,13 +4,9 @@ use gatepost_tests::{
     Host, Site, database, eventually, in_seconds,
     load::{Load, Sent},
     peers::{disk::Disk, nginx::Nginx},
-    skip,
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, fs};
-
-/// Room for copies of the providers, which are large in a debug build.
-const MEBIBYTES: u64 = 400;
 
 /// Twenty clients, half of them through a gateway that delivers, half through one whose messages wait an hour.
 fn load(host: &Host, round: u32) -> Load {
@@ -62,11 +58,9 @@ fn until_refused(host: &Host) -> (Value, Value) {
 
 #[test]
 fn a_full_disk_stops_accepting_until_there_is_room_again() {
-    let (healthy, test) = (Nginx::start(), "a full disk");
+    let healthy = Nginx::start();
     let site = site(&healthy);
-    let Some(disk) = Disk::mounted(MEBIBYTES, &site.data()) else {
-        return skip::permitted(test, "only root can mount a disk");
-    };
+    let Some(disk) = Disk::under_store_of(&site, "a full disk") else { return };
     let host = Host::start(&site);
     disk.fill_up_to(6 * 1024);
     let running = load(&host, 1);
@@ -126,9 +120,7 @@ fn all_have_their_end(host: &Host, healthy: &Nginx, all: &[&(String, String)]) {
 fn a_failing_disk_stops_accepting_and_keeps_what_was_accepted() {
     let healthy = Nginx::start();
     let site = site(&healthy);
-    let Some(disk) = Disk::mounted(MEBIBYTES, &site.data()) else {
-        return skip::permitted("a failing disk", "only root can mount a disk");
-    };
+    let Some(disk) = Disk::under_store_of(&site, "a failing disk") else { return };
     let host = Host::start(&site);
     let running = load(&host, 1);
     eventually("messages are delivered", || (taken(&healthy).len() > 20).then_some(()));

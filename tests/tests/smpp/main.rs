@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends by panicking")]
 
 mod contents;
+mod disk;
 mod figures;
 mod inbound;
 mod links;

@@ -1,7 +1,10 @@
 //! Receipts whose ids come back in another spelling: they take their own message to its last state, and no other.
 
 use super::{TEXT, TO, gateway, sent};
-use gatepost_tests::{Host, Site, eventually, peers::smsc::Smsc};
+use gatepost_tests::{
+    Host, Site, eventually,
+    peers::{collector::Collector, smsc::Smsc},
+};
 use serde_json::{Value, json};
 
 /// Every third number can't be reached.
@@ -70,6 +73,25 @@ fn one_message_alone_is_enough_whichever_its_id() {
         // The part keeps the id that it was given.
         assert_eq!(message["receipts"][0]["provider_id"], message["provider_ids"][0], "{message}");
     }
+}
+
+#[test]
+fn a_receipt_that_is_matched_later_is_part_of_the_trace() {
+    let (smsc, collector) = (Smsc::start(), Collector::start());
+    smsc.set(&json!({ "receipt_ids": "hex", "first_id": 12_345_678, "receipt": "after" }));
+    let telemetry = format!("[telemetry]\notlp = \"{}\"\n", collector.otlp());
+    let site = Site::new(&(telemetry + &gateway("one", &smsc, "")));
+    let host = Host::start(&site);
+    let id = host.post("/v1/messages", &json!({ "to": TO, "text": TEXT, "gateway": "one" })).id();
+    host.until_state(&id, "delivered");
+    let receipt = eventually("the receipt is traced", || {
+        collector.trace(&id).into_iter().find(|span| span["name"] == "receipt")
+    });
+    let attributes = &receipt["attributes"];
+    assert_eq!(
+        (&attributes["gatepost.gateway"], &attributes["gatepost.state"]),
+        (&json!("one"), &json!("delivered"))
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Random scenarios on a paused clock: gateways of every temper that are defined anew, go and come back, a store that is slow and fails,
-//! crashes at any moment. What the
-//! delivery promises must hold in each; the seed of one that breaks a promise is printed, and GATEPOST_SIMULATION_SEED repeats it.
+//! crashes at any moment. What the delivery promises must hold in each. How one is repeated by its seed: [`super::scenarios`].
 
-use super::world::{Draft, Host, Troubled, gateway_with};
+use super::{
+    scenarios,
+    world::{Draft, Host, Troubled, gateway_with},
+};
 use crate::{
     config::{OnUncertain, Rate, Retry},
     delivery::Inbox,
@@ -29,7 +31,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Scenarios in one run; `GATEPOST_SIMULATIONS` asks for more.
+/// Scenarios in one run.
 const SCENARIOS: u64 = 300;
 
 /// The longest that anything in a scenario is worth something.
@@ -487,7 +489,9 @@ impl Scenario {
                 // What its last submit came to is on disk; now it may stop.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 self.check_providers(&life);
-                while self.services.talking.load(Ordering::Relaxed) > 0 || self.is_undecided().await {
+                while self.services.talking.load(Ordering::Relaxed) > 0
+                    || !self.store.undecided().await.unwrap().is_empty()
+                {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 self.kill(life);
@@ -498,12 +502,6 @@ impl Scenario {
             let message = self.store.message(new.id).await.unwrap().unwrap();
             self.check(&message, new.due_at, canceled.contains(&new.id));
         }
-    }
-
-    /// Whether receipts are to be looked at under other spellings.
-    async fn is_undecided(&self) -> bool {
-        let unmatched = self.store.unmatched(None, None, usize::MAX).await.unwrap();
-        unmatched.iter().any(|unmatched| !unmatched.receipt.spellings.is_empty())
     }
 
     /// Every receipt that was acknowledged is on its part, or is kept as one that belongs to no message.
@@ -614,85 +612,63 @@ impl Scenario {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
 fn promises_hold_whatever_happens() {
-    let seeds = match number("GATEPOST_SIMULATION_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => {
-            let first = fastrand::u64(..u64::MAX / 2);
-            first..first + number("GATEPOST_SIMULATIONS").unwrap_or(SCENARIOS)
-        }
-    };
-    println!("scenarios with the seeds {seeds:?}");
-    for seed in seeds {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(async {
-                // A clock that is paused does not notice a loop that never waits: real time does.
-                Scenario::new(seed).play().await;
-            });
-        }));
-        if let Err(panic) = played {
-            eprintln!("GATEPOST_SIMULATION_SEED={seed} repeats this scenario");
-            std::panic::resume_unwind(panic);
-        }
-    }
+    let first = fastrand::u64(..u64::MAX / 2);
+    scenarios::play(first..first + scenarios::count(SCENARIOS), |seed| Scenario::new(seed).play());
 }
 
 /// Within a gateway the more urgent goes first, and of equals what is due earlier: at every moment at which a submission begins, nothing
 /// that was due and waiting there comes before it.
-#[tokio::test(start_paused = true)]
-async fn order_holds_within_a_gateway_under_random_load() {
-    for seed in 0..20 {
-        let mut rng = Rng::with_seed(seed);
-        let order: Arc<Mutex<Vec<(MessageId, Timestamp)>>> = Arc::default();
-        let clock = Clock::starting_at(NOON);
-        let (begun, latency) = (Arc::clone(&order), rng.u64(1..40));
-        let provider = FakeProvider::new(move |submission| {
-            begun.lock().unwrap().push((submission.id, clock.now()));
-            async move {
-                tokio::time::sleep(Duration::from_millis(latency)).await;
-                Outcome::accepted(Vec::new(), 1)
-            }
-            .boxed()
-        });
-        let in_flight = rng.usize(1..4);
-        let gateway = gateway_with("one", provider, |limits| limits.max_in_flight = in_flight);
-        let host = Host::on(Arc::new(MemoryStore::default()), vec![gateway], clock);
-        let mut accepted = HashMap::new();
-        for _ in 0..600 {
-            let priority = [Priority::High, Priority::Normal, Priority::Low][rng.usize(..3)];
-            let mut draft = Draft::through(&["one"]).priority(priority);
-            if rng.u32(..4) == 0 {
-                draft = draft.later(rng.u64(1..5));
-            }
-            let new = host.admit(draft);
-            let place = crate::store::Place { priority, due_at: new.due_at, id: new.id };
-            let deadline = new.deadline;
-            let known_at = clock.now();
-            host.store.insert(vec![new], None).await.unwrap();
-            host.delivery.wake("one", place, deadline);
-            accepted.insert(place.id, (place, known_at));
-            if rng.u32(..3) > 0 {
-                tokio::time::sleep(Duration::from_millis(rng.u64(..20))).await;
-            }
+async fn order_holds(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let order: Arc<Mutex<Vec<(MessageId, Timestamp)>>> = Arc::default();
+    let clock = Clock::starting_at(NOON);
+    let (begun, latency) = (Arc::clone(&order), rng.u64(1..40));
+    let provider = FakeProvider::new(move |submission| {
+        begun.lock().unwrap().push((submission.id, clock.now()));
+        async move {
+            tokio::time::sleep(Duration::from_millis(latency)).await;
+            Outcome::accepted(Vec::new(), 1)
         }
-        host.until_nothing_waits().await;
-        let order = order.lock().unwrap().clone();
-        assert_eq!(order.len(), accepted.len());
-        for (number, (id, at)) in order.iter().enumerate() {
-            let (place, _) = accepted[id];
-            for (later, _) in &order[number + 1..] {
-                let (other, known_at) = accepted[later];
-                // A message that came or became due in this very millisecond may have come a moment too late.
-                let waited = other.due_at.max(known_at).plus(Duration::from_millis(1)) < *at;
-                assert!(!waited || place < other, "seed {seed}: {place:?} before {other:?} at {at}");
-            }
+        .boxed()
+    });
+    let in_flight = rng.usize(1..4);
+    let gateway = gateway_with("one", provider, |limits| limits.max_in_flight = in_flight);
+    let host = Host::on(Arc::new(MemoryStore::default()), vec![gateway], clock);
+    let mut accepted = HashMap::new();
+    for _ in 0..600 {
+        let priority = [Priority::High, Priority::Normal, Priority::Low][rng.usize(..3)];
+        let mut draft = Draft::through(&["one"]).priority(priority);
+        if rng.u32(..4) == 0 {
+            draft = draft.later(rng.u64(1..5));
+        }
+        let new = host.admit(draft);
+        let place = crate::store::Place { priority, due_at: new.due_at, id: new.id };
+        let deadline = new.deadline;
+        let known_at = clock.now();
+        host.store.insert(vec![new], None).await.unwrap();
+        host.delivery.wake("one", place, deadline);
+        accepted.insert(place.id, (place, known_at));
+        if rng.u32(..3) > 0 {
+            tokio::time::sleep(Duration::from_millis(rng.u64(..20))).await;
         }
     }
+    host.until_nothing_waits().await;
+    let order = order.lock().unwrap().clone();
+    assert_eq!(order.len(), accepted.len());
+    for (number, (id, at)) in order.iter().enumerate() {
+        let (place, _) = accepted[id];
+        for (later, _) in &order[number + 1..] {
+            let (other, known_at) = accepted[later];
+            // A message that came or became due in this very millisecond may have come a moment too late.
+            let waited = other.due_at.max(known_at).plus(Duration::from_millis(1)) < *at;
+            assert!(!waited || place < other, "seed {seed}: {place:?} before {other:?} at {at}");
+        }
+    }
+}
+
+#[test]
+fn order_holds_within_a_gateway_under_random_load() {
+    scenarios::play(0..20, order_holds);
 }

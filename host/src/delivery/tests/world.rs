@@ -220,6 +220,10 @@ impl Receipts for Troubled {
         .boxed()
     }
 
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
+        self.inner.undecided()
+    }
+
     fn interrupted(&self, gateways: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             (self.before)().await?;

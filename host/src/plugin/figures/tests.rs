@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::{
-    message::{Content, MessageId, Recipient, Text, Timestamp},
-    plugin::Submission,
+    plugin::redaction::tests::submission,
     telemetry::metrics::{GatewayFigures, Metrics, Moment},
 };
 use abi_stable::std_types::RResult;
@@ -121,19 +120,8 @@ async fn no_more_series_are_shown_than_whoever_reads_them_can_bear() {
 #[tokio::test]
 async fn labels_hold_neither_secrets_nor_texts_and_no_text_changes_them() {
     let figures = figures_of("one", &["hunter2secret".into()]);
-    let submission = |text: &str| {
-        Arc::new(Submission {
-            id: MessageId::new(),
-            to: Recipient::new("+491701234567"),
-            from: None,
-            content: Content { text: Text::new(text), title: None, data: None },
-            tag: None,
-            expires_at: Timestamp::from_millis(0),
-            attempt: 1,
-        })
-    };
-    let in_flight =
-        ["Your code is 987654", "transceiver"].map(|text| figures.redaction.protect(submission(text)));
+    let in_flight = ["Your code is 987654", "transceiver"]
+        .map(|text| figures.redaction.protect(submission("+491701234567", text)));
     let label = |value: &str| Figure::gauge("open", "", 0.0).label("why", value);
     let given = [
         label("user:hunter2secret"),

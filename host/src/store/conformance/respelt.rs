@@ -26,6 +26,7 @@ pub(super) async fn all<S: Store>(fresh: &impl Fn() -> S) {
     other_gateways_and_later_messages_have_nothing_to_do_with_it(&fresh()).await;
     early_receipts_are_decided_on_in_pieces(&fresh()).await;
     the_first_word_stays_the_first(&fresh()).await;
+    it_is_known_where_receipts_wait_to_be_decided_on(&fresh()).await;
 }
 
 fn spelled(provider_id: &str, spellings: &[&str]) -> Receipt {
@@ -200,4 +201,20 @@ async fn the_first_word_stays_the_first(store: &dyn Store) {
     let later = AFTER.plus(Duration::from_millis(2));
     assert_eq!(store.respell("one", later, 100).await.unwrap().matched.len(), 2);
     assert_eq!(state(store, &second).await, State::Undelivered);
+}
+
+async fn it_is_known_where_receipts_wait_to_be_decided_on(store: &dyn Store) {
+    assert_eq!(store.undecided().await.unwrap(), []);
+    let later = LATER.plus(Duration::from_millis(5));
+    let elsewhere = Receipt { gateway: "two".into(), ..spelled("1a", &["26"]) };
+    say(store, &Receipt { at: later, ..spelled("1b", &["27"]) }).await;
+    say(store, &spelled("1a", &["26"])).await;
+    say(store, &elsewhere).await;
+    // This one has one spelling, and waits for nothing but its message.
+    say(store, &spelled("x-1", &[])).await;
+    let mut undecided = store.undecided().await.unwrap();
+    undecided.sort_unstable();
+    assert_eq!(undecided, [("one".to_owned(), LATER), ("two".to_owned(), LATER)]);
+    store.respell("one", later.plus(Duration::from_millis(1)), 100).await.unwrap();
+    assert_eq!(store.undecided().await.unwrap(), [("two".to_owned(), LATER)]);
 }

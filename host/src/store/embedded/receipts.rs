@@ -29,6 +29,10 @@ impl Receipts for EmbeddedStore {
         self.write(|done| Request::Respell { gateway, before, limit, done })
     }
 
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
+        self.read(respelt::undecided)
+    }
+
     fn interrupted(&self, gateways: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(|done| Request::Interrupted { gateways, done })
     }

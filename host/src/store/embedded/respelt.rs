@@ -44,6 +44,15 @@ pub(super) fn is_open(connection: &Connection, receipt: &Receipt) -> rusqlite::R
         .exists(params![receipt.gateway, receipt.provider_id])
 }
 
+pub(super) const UNDECIDED: &str = "SELECT gateway, min(at) FROM receipt INDEXED BY receipt_open
+     WHERE spellings IS NOT NULL GROUP BY gateway";
+
+/// The gateways for which receipts wait to be decided on, with when the first of them came.
+pub(super) fn undecided(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)>> {
+    let first = |row: &Row<'_>| Ok((row.get(0)?, Timestamp::from_millis(row.get(1)?)));
+    connection.prepare_cached(UNDECIDED)?.query_map([], first)?.collect()
+}
+
 /// Decides on receipts that came before `before`.
 pub(super) fn decide(
     connection: &Connection,

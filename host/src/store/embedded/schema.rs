@@ -168,6 +168,8 @@ pub(super) const MIGRATIONS: &[&str] = &["
         habit INTEGER NOT NULL DEFAULT 0,
         doubt INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
+    -- Whether a submission was cut off was not written down before.
+    INSERT INTO spelling (gateway, doubt) SELECT DISTINCT gateway, 1 FROM attempt;
 "];
 
 /// Opens the database for writing and brings it to the latest version.

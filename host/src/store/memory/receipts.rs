@@ -226,6 +226,18 @@ impl Receipts for MemoryStore {
         self.open(|kept| Ok(kept.respell(gateway, before, limit)))
     }
 
+    fn undecided(&self) -> BoxFuture<'_, Result<Vec<(String, Timestamp)>, StoreError>> {
+        self.open(|kept| {
+            let mut first = BTreeMap::<String, Timestamp>::new();
+            let receipts = kept.said.unmatched.iter().map(|unmatched| &unmatched.receipt);
+            for receipt in receipts.filter(|receipt| !receipt.spellings.is_empty()) {
+                let at = first.entry(receipt.gateway.clone()).or_insert(receipt.at);
+                *at = receipt.at.min(*at);
+            }
+            Ok(first.into_iter().collect())
+        })
+    }
+
     fn interrupted(&self, gateways: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.open(|kept| {
             for gateway in gateways {

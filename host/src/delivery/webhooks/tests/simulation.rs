@@ -1,10 +1,13 @@
 //! Random scenarios: receivers of every temper, a store that is slow and fails, hosts that are killed at any moment, receipts that come
-//! early and late. Nothing is lost, nothing is told before what came before it, and no receiver is overrun. The seed of a scenario that
-//! breaks a promise is printed, and GATEPOST_SIMULATION_SEED repeats it.
+//! early and late. Nothing is lost, nothing is told before what came before it, and no receiver is overrun. How one is repeated by its
+//! seed: [`crate::delivery::tests::scenarios`].
 
 use super::{Troubled, World, refused};
 use crate::{
-    delivery::webhooks::{client::Answer, client::Outgoing},
+    delivery::{
+        tests::scenarios,
+        webhooks::{client::Answer, client::Outgoing},
+    },
     message::{Clock, MessageId, State},
     plugin::fake::NOON,
     store::{StoreError, Webhooks as _, memory::MemoryStore},
@@ -18,7 +21,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Scenarios in one run; `GATEPOST_SIMULATIONS` asks for more.
+/// Scenarios in one run.
 const SCENARIOS: u64 = 150;
 
 /// Two receivers, the first with two addresses.
@@ -164,14 +167,7 @@ async fn scenario(seed: u64) {
     assert!(store.webhooks_waiting().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn random_scenarios_keep_every_promise() {
-    if let Ok(seed) = std::env::var("GATEPOST_SIMULATION_SEED") {
-        return scenario(seed.parse().unwrap()).await;
-    }
-    let count = std::env::var("GATEPOST_SIMULATIONS").map_or(SCENARIOS, |count| count.parse().unwrap());
-    for seed in 0..count {
-        let ended = tokio::spawn(scenario(seed)).await;
-        assert!(ended.is_ok(), "repeat it with GATEPOST_SIMULATION_SEED={seed}: {ended:?}");
-    }
+#[test]
+fn random_scenarios_keep_every_promise() {
+    scenarios::play(0..scenarios::count(SCENARIOS), scenario);
 }
