@@ -13,6 +13,7 @@ mod instance;
 mod libraries;
 mod library;
 mod limit;
+mod link;
 mod loader;
 mod registry;
 mod sink;
