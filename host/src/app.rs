@@ -139,7 +139,8 @@ impl App {
         let address = config.server.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let tls = config.server.tls.clone().map(Tls::new).transpose().map_err(StartError::Tls)?;
+        let tls = config.server.tls.clone().map(|tls| Tls::new(tls, Arc::clone(&metrics))).transpose();
+        let tls = tls.map_err(StartError::Tls)?;
         let delivery = Delivery::start_telling(gateways, Inbox::clone(&sink));
         let snapshot = Snapshot::first(Arc::new(config), Arc::new(registry), &delivery);
         let acceptor = Arc::new(Acceptor::new(Arc::clone(&store), delivery, snapshot, clock, metrics));

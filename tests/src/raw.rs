@@ -50,8 +50,9 @@ pub fn is_closed(stream: &mut TcpStream) -> bool {
 
 /// The status of each answer in what came.
 pub fn statuses(answers: &str) -> Vec<u16> {
+    // A problem may speak of HTTP/1.1 as well.
     let found = answers.split("HTTP/1.1 ").skip(1);
-    found.map(|rest| rest[..3].parse().unwrap()).collect()
+    found.filter_map(|rest| rest.get(..3)?.parse().ok()).collect()
 }
 
 /// Raises the limit of open files of this process as far as that goes, and returns it.

@@ -5,7 +5,7 @@ use super::{
     problem::{self, Problem},
 };
 use crate::{
-    accept::{Caller, Snapshot},
+    accept::{Caller, FieldError, Snapshot},
     config::{ApiKey, Rate, Reach, Scope},
     gateway::Bucket,
     message::Message,
@@ -71,11 +71,24 @@ pub(super) fn check_host(keys: &[ApiKey], request: &Request) -> Result<(), Probl
     ))
 }
 
+/// Without keys, whoever is on this machine may send and read. What a proxy passes on comes from this machine too, whoever asked for it.
+fn check_way(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_of_proxies =
+        |name: &str| matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-");
+    match headers.keys().find(|name| is_of_proxies(name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Problem::of(problem::THROUGH_PROXY).detail(format!(
+            "it has the header {name}, and there is no API key in the configuration: everybody whom the proxy lets through could send and read; configure a key, and have it sent along"
+        ))),
+    }
+}
+
 /// Finds the key of a request: a bearer token, or the password of basic authentication. Never in the query, which stands in logs.
 /// Each request that is identified counts against the key's rate.
 pub(super) fn identify<'a>(now: &'a Now, headers: &HeaderMap) -> Result<Identity<'a>, Problem> {
     let (keys, rates) = (&now.config.api_keys, now.rates());
     if keys.is_empty() {
+        check_way(headers)?;
         return Ok(Identity { key: None, rates });
     }
     let unknown = |detail: &str| Problem::of(problem::UNAUTHORIZED).detail(detail).challenge();
@@ -162,7 +175,8 @@ impl Identity<'_> {
         self.take(1, |_| {})
     }
 
-    /// Counts the messages of a batch in place of the request that they came with.
+    /// Counts the messages of a batch in place of the request that they came with. One that could never be taken is told so, and not to
+    /// come again.
     pub(super) fn count_batch(&self, messages: usize) -> Result<(), Problem> {
         let messages = u32::try_from(messages).unwrap_or(u32::MAX).max(1);
         self.take(messages, |bucket| bucket.give_back(1))
@@ -172,9 +186,15 @@ impl Identity<'_> {
         let now = Instant::now();
         let take = |left: &mut Bucket| {
             before(left);
-            if !left.holds(count) {
-                let what = "a batch of so many messages is more than this key's rate allows in a second; send smaller ones";
-                return Err(Problem::too_many(what));
+            let most = left.most();
+            if count > most {
+                let detail = format!(
+                    "there are {count} messages, and this key's rate is {most} in a second; send at most {most} at once"
+                );
+                return Err(Problem::invalid_fields(vec![FieldError {
+                    pointer: "/messages".into(),
+                    detail,
+                }]));
             }
             let next = left.next(count, now);
             if next > now {

@@ -1,8 +1,8 @@
 //! What a connection is doing, and until when its peer may keep it waiting.
 
 use super::{
-    head::Head,
     places::{Place, Waits},
+    problem::Problem,
 };
 use axum::{
     body::{Body, Bytes},
@@ -10,17 +10,12 @@ use axum::{
 };
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::{
-    io,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Notify,
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 
 /// How long the head of a request may take to come; of a connection's first one with the TLS handshake, from its acceptance on.
 const HEAD: Duration = Duration::from_secs(15);
@@ -28,6 +23,9 @@ const HEAD: Duration = Duration::from_secs(15);
 /// How long a connection may be idle between two requests: longer than proxies in front keep theirs, usually for 60 s, so that it is
 /// they who end it, and never while a request is on its way.
 const IDLE: Duration = Duration::from_secs(75);
+
+/// How long a client whose request was refused unread may take to close its side, so that the answer does not get lost.
+const REFUSED: Duration = Duration::from_secs(3);
 
 /// How long a client may take nothing of an answer. A stream of events has something to say every 15 s.
 const STALLED: Duration = Duration::from_secs(30);
@@ -51,10 +49,14 @@ struct Now {
     since: Instant,
     /// How long it may be idle.
     patience: Duration,
-    /// The head that comes next. Of HTTP/2, which has frames, there is none.
-    head: Option<Head>,
-    /// When that began.
+    /// Whether it is of HTTP/2, which has frames.
+    is_framed: bool,
+    /// When the head that comes next began. Of frames there is none.
     head_since: Option<Instant>,
+    /// Heads that were passed on and are no requests yet.
+    passed: usize,
+    /// Why the last of them stands for one that is refused.
+    refusal: Option<Problem>,
     /// While it is idle.
     waits: Option<Waits>,
 }
@@ -67,8 +69,10 @@ impl Doings {
             answered: 0,
             since: Instant::now(),
             patience: HEAD,
-            head: Some(Head::default()),
+            is_framed: false,
             head_since: None,
+            passed: 0,
+            refusal: None,
             waits: Some(place.waits()),
         };
         Arc::new(Self { place, now: Mutex::new(now), changed: Notify::new() })
@@ -109,23 +113,32 @@ impl Doings {
         }
     }
 
-    /// A request is there.
-    pub(super) fn begins(self: &Arc<Self>, version: Version) -> Doing {
+    /// A request is there, and why it is refused if it is.
+    pub(super) fn begins(self: &Arc<Self>, version: Version) -> (Doing, Option<Problem>) {
         let mut now = self.now();
         now.handled += 1;
         (now.waits, now.head_since, now.patience) = (None, None, IDLE);
-        // Its head was read, perhaps together with what came before it: what comes now is its body.
-        now.head = (version < Version::HTTP_2).then(Head::over);
+        now.is_framed = version >= Version::HTTP_2;
+        now.passed = now.passed.saturating_sub(1);
+        let refusal = if now.passed == 0 { now.refusal.take() } else { None };
+        if refusal.is_some() {
+            now.patience = REFUSED;
+        }
         drop(now);
-        Doing { doings: Arc::clone(self), is_answered: false }
+        (Doing { doings: Arc::clone(self), is_answered: false }, refusal)
     }
 
-    fn has_read(&self, bytes: &mut [u8]) {
+    /// A head is passed on, or something that stands for one that is refused; nothing comes after that.
+    pub(super) fn passes(&self, refusal: Option<Problem>) {
         let mut now = self.now();
-        let is_idle = now.is_idle();
-        let Some(head) = &mut now.head else { return };
-        head.look(bytes);
-        if is_idle && now.head_since.is_none() && !bytes.is_empty() {
+        now.passed += 1;
+        now.refusal = refusal;
+    }
+
+    /// Something has come.
+    pub(super) fn has_read(&self) {
+        let mut now = self.now();
+        if !now.is_framed && now.is_idle() && now.head_since.is_none() {
             now.head_since = Some(Instant::now());
             drop(now);
             self.changed.notify_one();
@@ -181,7 +194,6 @@ impl Drop for Doing {
             return;
         }
         now.since = Instant::now();
-        now.head = now.head.map(|_| Head::default());
         now.waits = Some(self.doings.place.waits());
         drop(now);
         self.doings.changed.notify_one();
@@ -213,55 +225,5 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A stream whose bytes are looked at as they come.
-#[derive(Debug)]
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) doings: Arc<Doings>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(pin!(&mut self.stream).poll_read(context, buffer))?;
-        self.doings.has_read(buffer.filled_mut().get_mut(before..).unwrap_or_default());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        pin!(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        pin!(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -385,7 +385,7 @@ fn shown(api: &Api, now: &Snapshot, gateway: &config::Gateway) -> Gateway {
     let library = now.registry.provider(&gateway.provider).ok();
     let shown = gateway.written.shown(library.map(|library| &library.declaration));
     let (state, why) = match now.gateways.get(&gateway.name) {
-        Some(running) => running.status.describe(),
+        Some(running) => running.describe(),
         None => (GatewayState::Down, "it does not run".into()),
     };
     let breaker = now.gateways.get(&gateway.name).map_or("open", |running| running.status.breaker());

@@ -1,4 +1,7 @@
 //! `/healthz` and `/readyz`
+//!
+//! As with `/metrics`, `/openapi.json` and `/docs`, a query is not looked at: probes, scrapers and browsers add theirs, against caches for
+//! example, and nothing here is chosen by one.
 
 use super::{
     Api, Now,
@@ -71,7 +74,7 @@ impl PartialSchema for GatewayState {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(words))
-            .description(Some("`paused`: the service asked to slow down. `down`: the breaker is open."))
+            .description(Some("`paused`: the service asked to slow down. `down`: the breaker is open, or its provider has no link with the service."))
             .into()
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod check;
+mod chunks;
 mod control;
 mod docs;
 mod doings;
@@ -30,6 +31,7 @@ mod routes;
 mod serve;
 mod tls;
 mod wait;
+mod watched;
 mod webhooks;
 
 use crate::{

@@ -161,6 +161,11 @@ impl Problem {
 }
 
 impl Problem {
+    /// Its detail.
+    pub(super) fn why(&self) -> Option<&str> {
+        self.document.detail.as_deref()
+    }
+
     /// The whole answer, for where no HTTP is spoken.
     pub(super) fn as_http1(&self) -> String {
         let body = self.body();

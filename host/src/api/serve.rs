@@ -1,14 +1,17 @@
 //! Connections: accepted, bounded, ended in an orderly way.
 
 use super::{
-    doings::{Doings, Watched},
+    doings::Doings,
+    head::{LARGEST_HEAD, MOST_HEADERS},
     places::{Place, Places},
     tls::{self, Tls},
+    watched::Watched,
 };
 use crate::telemetry::metrics::Held;
 use axum::{
     Router,
-    http::{Request, Response},
+    http::{HeaderValue, Request, Response, header},
+    response::IntoResponse as _,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use hyper_util::{
@@ -33,12 +36,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::Service;
-
-/// The longest head of a request.
-const LARGEST_HEAD: usize = 64 << 10;
-
-/// Headers of a request.
-const MOST_HEADERS: usize = 100;
 
 /// Connections that were given up and are not closed yet; beyond it nothing is accepted.
 const WINDING_UP: usize = 16;
@@ -123,7 +120,8 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         // `Doings` has limits of its own, which begin before it is known which HTTP is spoken.
         .header_read_timeout(None)
-        .max_buf_size(LARGEST_HEAD)
+        // `Head` has looked at what comes here: nothing of it is too large for hyper.
+        .max_buf_size(2 * LARGEST_HEAD)
         .max_headers(MOST_HEADERS);
     builder
         .http2()
@@ -181,7 +179,7 @@ impl Host {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = Seen { router: self.router.clone(), doings: Arc::clone(&doings) };
-        let stream = TokioIo::new(Watched { stream, doings: Arc::clone(&doings) });
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&doings)));
         let connection = self.builder.serve_connection(stream, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let mut is_leaving = false;
@@ -229,7 +227,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let doing = self.doings.begins(request.version());
+        let (doing, refusal) = self.doings.begins(request.version());
+        if let Some(problem) = refusal {
+            tracing::debug!(why = problem.why(), "a request can't be read");
+            let mut refused = problem.into_response();
+            refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            refused.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return std::future::ready(Ok(refused.map(|body| doing.answered(body)))).boxed();
+        }
         let answer = self.router.call(request);
         async move { Ok(answer.await?.map(|body| doing.answered(body))) }.boxed()
     }

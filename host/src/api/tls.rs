@@ -1,7 +1,10 @@
 //! TLS on the listening side. Certificate and key are read again every few seconds; what is new counts for the next connection.
 
 use super::problem::{self, Problem};
-use crate::config::{self, Credentials};
+use crate::{
+    config::{self, Credentials},
+    telemetry::metrics::Metrics,
+};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -34,6 +37,7 @@ const DRAINED: u64 = 64 << 10;
 pub struct Tls {
     config: Arc<ServerConfig>,
     shown: Arc<Shown>,
+    metrics: Arc<Metrics>,
 }
 
 /// The certificate that is shown now.
@@ -45,13 +49,14 @@ impl Tls {
     ///
     /// # Errors
     /// rustls can't do what every version of it can.
-    pub fn new(tls: config::Tls) -> Result<Arc<Self>, rustls::Error> {
+    pub fn new(tls: config::Tls, metrics: Arc<Metrics>) -> Result<Arc<Self>, rustls::Error> {
+        metrics.certificate(tls.credentials.valid_until);
         let shown = Arc::new(Shown(Mutex::new(tls)));
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
         let mut config = builder.with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(Self { config: Arc::new(config), shown }))
+        Ok(Arc::new(Self { config: Arc::new(config), shown, metrics }))
     }
 
     /// Reads the files again and again, for ever.
@@ -93,6 +98,7 @@ impl Tls {
             return;
         }
         tracing::info!(valid_until = %new.valid_until, "there is a new certificate");
+        self.metrics.certificate(new.valid_until);
         shown.credentials = new;
         drop(shown);
         self.warn_of_end();

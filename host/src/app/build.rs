@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigProblem, ConfigProblems, Doubts, Gateway as Definition},
+    definitions::of_the_rest,
     gateway::Gateway,
     plugin::{Broken, Found, Handle, Instance, Libraries, Library, Registry, Sink, Standing},
 };
@@ -154,9 +155,8 @@ impl Built {
     ) {
         let secrets = gateway.secrets(Some(&library.declaration));
         if !gateway.is_whole() {
-            let found = Instance::check(library, &gateway.definition, &secrets).err().unwrap_or_default();
-            let news = found.iter().filter(|problem| !gateway.is_known(problem, &library.declaration));
-            self.problems.extend(news.map(|problem| gateway.problem(problem)));
+            let found = of_the_rest(gateway, library, &secrets);
+            self.problems.extend(found.iter().map(|problem| gateway.problem(problem)));
             return;
         }
         let fingerprint = Fingerprint::of(gateway, library, &secrets);

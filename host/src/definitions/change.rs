@@ -86,10 +86,9 @@ pub fn replace(
     let draft = there.read_with(snapshot, environment, Some(text.clone()))?;
     let (mut own, others): (Vec<ConfigProblem>, Vec<ConfigProblem>) =
         draft.problems.into_iter().partition(|problem| **problem.location.file == *there.file.path());
-    if own.is_empty() && others.is_empty() {
-        let gateway = draft.config.gateways.iter().find(|gateway| gateway.name == name);
-        let tried = gateway.map(|gateway| trial(gateway, &snapshot.registry)).unwrap_or_default();
-        own.extend(tried.problems.into_iter().map(|finding| finding.problem));
+    // Whatever else is wrong: who mends a definition is to hear of everything at once.
+    if let Some(gateway) = draft.config.gateways.iter().find(|gateway| gateway.name == name) {
+        own.extend(trial(gateway, &snapshot.registry).problems.into_iter().map(|finding| finding.problem));
     }
     if !own.is_empty() {
         // In the order of their lines, which is that of the definition.

@@ -4,4 +4,4 @@ mod change;
 mod trial;
 
 pub use change::{Change, Refusal, remove, replace};
-pub use trial::{Finding, Trial, trial};
+pub use trial::{Finding, Trial, of_the_rest, trial};

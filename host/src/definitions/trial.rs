@@ -2,8 +2,10 @@
 
 use crate::{
     config::{self, ConfigProblem},
-    plugin::{Instance, Registry},
+    plugin::{Instance, Library, Registry},
 };
+use gatepost_provider_api::Problem;
+use std::sync::Arc;
 
 /// Something that there is to say of a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +35,25 @@ pub fn trial(gateway: &config::Gateway, registry: &Registry) -> Trial {
         }
     };
     let secrets = gateway.secrets(Some(&library.declaration));
-    let (problems, warnings) = match Instance::create(library, &gateway.definition, &secrets, None) {
-        Ok((_, warnings)) => (Vec::new(), warnings),
-        Err(problems) => (problems, Vec::new()),
+    let (problems, warnings) = if gateway.is_whole() {
+        match Instance::create(library, &gateway.definition, &secrets, None) {
+            Ok((_, warnings)) => (Vec::new(), warnings),
+            Err(problems) => (problems, Vec::new()),
+        }
+    } else {
+        (of_the_rest(gateway, library, &secrets), Vec::new())
     };
-    let of = |found: Vec<gatepost_provider_api::Problem>| {
+    let of = |found: Vec<Problem>| {
         found.iter().map(|problem| finding(gateway, gateway.problem(problem))).collect()
     };
     Trial { problems: of(problems), warnings: of(warnings) }
+}
+
+/// What is wrong with a definition of which a part could not be read, apart from that part. Blocks, at most 10 s.
+pub fn of_the_rest(gateway: &config::Gateway, library: &Arc<Library>, secrets: &[String]) -> Vec<Problem> {
+    let mut found = Instance::check(library, &gateway.definition, secrets).err().unwrap_or_default();
+    found.retain(|problem| !gateway.is_known(problem, &library.declaration));
+    found
 }
 
 /// A problem with its place in the definition, if that is where it stands.

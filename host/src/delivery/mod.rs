@@ -252,7 +252,7 @@ impl Delivery {
         let oldest = oldest.map(|oldest| oldest.into_iter().collect::<BTreeMap<_, _>>());
         let running = |gateway: &Gateway| Running {
             breaker: gateway.status.breaker(),
-            state: gateway.status.describe().0.as_str(),
+            state: gateway.describe().0.as_str(),
             max_in_flight: gateway.limits.max_in_flight,
             valid_for: gateway.limits.valid_for,
         };

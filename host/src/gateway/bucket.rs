@@ -30,9 +30,9 @@ impl Bucket {
         Self { tokens: tokens.min(bucket.most), ..bucket }
     }
 
-    /// Whether so many may ever begin at once.
-    pub fn holds(&self, count: u32) -> bool {
-        f64::from(count) <= self.most
+    /// How many may begin at once when it is full.
+    pub fn most(&self) -> u32 {
+        self.most as u32
     }
 
     /// When the next `count` may begin at once: `now`, or later. Never, where the bucket does not hold as many.
@@ -105,7 +105,7 @@ mod tests {
         let mut bucket = Bucket::new(rate, now);
         let later = now + Duration::from_secs(3600);
         assert_eq!(bucket.next(10, later), later);
-        assert!(bucket.holds(10) && !bucket.holds(11));
+        assert_eq!(bucket.most(), 10);
         assert_eq!(taken_within(&mut bucket, later, Duration::from_millis(1)), 10);
     }
 }

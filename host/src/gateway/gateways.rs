@@ -39,13 +39,13 @@ impl Gateways {
 
     /// Each one's state.
     pub fn states(&self) -> Vec<(String, GatewayState)> {
-        self.iter().map(|gateway| (gateway.name.to_string(), gateway.status.describe().0)).collect()
+        self.iter().map(|gateway| (gateway.name.to_string(), gateway.describe().0)).collect()
     }
 
     /// Whether a message would be submitted through this gateway now, and why, for people.
     pub fn availability(&self, name: &str) -> (bool, String) {
         match self.get(name) {
-            Some(gateway) => (gateway.is_usable(), gateway.status.describe().1),
+            Some(gateway) => (gateway.is_usable(), gateway.describe().1),
             None => (false, "there is no such gateway".into()),
         }
     }

@@ -61,6 +61,14 @@ impl Gateway {
         })
     }
 
+    /// The state, and why, for people. A service that the provider can't reach shows before a message has to.
+    pub fn describe(&self) -> (GatewayState, String) {
+        match (self.status.describe(), self.handle.trouble()) {
+            ((GatewayState::Up, _), Some(trouble)) => (GatewayState::Down, trouble),
+            (described, _) => described,
+        }
+    }
+
     /// Whether both are the same running thing, not only of the same name.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.status, &other.status)

@@ -22,7 +22,7 @@ pub enum GatewayState {
     Up,
     /// The service asked to slow down.
     Paused,
-    /// They do not: the breaker is open.
+    /// They do not: the breaker is open, or the provider has no link with the service.
     Down,
 }
 

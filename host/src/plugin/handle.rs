@@ -62,6 +62,11 @@ pub trait Handle: Send + Sync + 'static {
     /// Lets the provider bind and fill its pools. Delivery does not wait for it.
     fn start(&self) -> BoxFuture<'static, ()>;
 
+    /// Why the service can't be reached now, by the provider's own account, free of secrets. `None`: it can, or nothing is known of it.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Contacts the service without sending a message: one line for people, already free of secrets. Fails as a submit would.
     ///
     /// # Cancellation

@@ -1,6 +1,7 @@
 //! What the host does for one instance of a plugin: its log, and the sink for what the service sends.
 
 use super::{
+    link::Link,
     redaction::Redaction,
     sink::{ServiceEvent, Sink},
 };
@@ -13,7 +14,7 @@ use async_ffi::{FfiFuture, FutureExt as _};
 use futures_util::FutureExt as _;
 use gatepost_provider_api::{
     Verdict,
-    abi::{FfiError, FfiEvent, FfiLog, FfiResult, HostApi, HostApi_TO, HostApiBox},
+    abi::{EventKind, FfiError, FfiEvent, FfiLog, FfiResult, HostApi, HostApi_TO, HostApiBox},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -29,6 +30,8 @@ pub(super) struct Host {
     pub(super) redaction: Arc<Redaction>,
     /// Where its events go; `None` where the instance is only looked at.
     pub(super) sink: Option<Arc<dyn Sink>>,
+    /// What the provider says of its link.
+    pub(super) link: Arc<Link>,
     /// Where the host that built the instance logs.
     pub(super) log: Dispatch,
 }
@@ -96,6 +99,11 @@ impl HostApi for Host {
         let this = self.clone();
         let log = self.log.clone();
         let stored = async move {
+            if event.kind == EventKind::LINK {
+                let trouble = event.detail.into_option().map(|why| this.redaction.clean(&why, None));
+                this.link.is(trouble.map_or(Ok(()), Err));
+                return Ok(());
+            }
             let event =
                 ServiceEvent::of(event, &this.redaction).map_err(|what| refusal(Verdict::Rejected, &what))?;
             let no_host = || refusal(Verdict::Unavailable, "no host runs that could store it");

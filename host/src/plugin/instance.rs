@@ -7,6 +7,7 @@ use super::{
     host_api::Host,
     library::{Library, Share},
     limit::{BLOCKING_CALL, within},
+    link::Link,
     redaction::Redaction,
     sink::{ServiceEvent, Sink},
 };
@@ -41,6 +42,7 @@ pub struct Instance {
     /// Turns to read receipts: the call blocks, and one that hangs must not take the host's threads one after the other.
     parsing: Arc<Semaphore>,
     figures: Arc<Figures>,
+    link: Arc<Link>,
     redaction: Arc<Redaction>,
 }
 
@@ -79,11 +81,13 @@ impl Instance {
         let redaction = Arc::new(Redaction::new(secrets));
         let gateway: Arc<str> = definition.gateway.as_str().into();
         let provider: Arc<str> = library.identity.name.as_str().into();
+        let link = Arc::<Link>::default();
         let host = Host {
             provider: Arc::clone(&provider),
             gateway: Arc::clone(&gateway),
             redaction: Arc::clone(&redaction),
             sink,
+            link: Arc::clone(&link),
             log: tracing::dispatcher::get_default(Clone::clone),
         };
         let (creator, host) = (Arc::clone(library), host.into_box());
@@ -113,6 +117,7 @@ impl Instance {
             total_timeout: total_timeout.map(Duration::from_millis),
             parses_receipts: library.declaration.parses_receipts,
             parsing: Arc::new(Semaphore::new(PARSERS)),
+            link,
             redaction,
         };
         Ok((Arc::new(instance), warnings))
@@ -191,13 +196,19 @@ impl Handle for Instance {
         let protection = redaction.protect(submission);
         let submitted =
             std::panic::catch_unwind(AssertUnwindSafe(|| self.call(|provider| provider.submit(message))));
+        let link = Arc::clone(&self.link);
         async move {
             // The whole of it, so that it lives until the outcome is clean of the message's own text.
             let protection = protection;
             let id = Some(protection.id());
             match submitted {
                 Ok(Some(submit)) => match AssertUnwindSafe(submit).catch_unwind().await {
-                    Ok(result) => outcome(result, &redaction, id),
+                    Ok(result) => {
+                        if result.is_ok() {
+                            link.is(Ok(()));
+                        }
+                        outcome(result, &redaction, id)
+                    }
                     Err(_) => panicked(),
                 },
                 Ok(None) => Outcome::new(OutcomeKind::Unavailable, "the gateway is stopped"),
@@ -209,6 +220,10 @@ impl Handle for Instance {
 
     fn total_timeout(&self) -> Option<Duration> {
         self.total_timeout
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.link.trouble()
     }
 
     fn parses_receipts(&self) -> bool {
@@ -257,6 +272,7 @@ impl Handle for Instance {
     fn start(&self) -> BoxFuture<'static, ()> {
         let start = self.call(|provider| provider.start());
         let (gateway, redaction) = (Arc::clone(&self.gateway), Arc::clone(&self.redaction));
+        let link = Arc::clone(&self.link);
         async move {
             let Some(start) = start else { return };
             let outcome = match AssertUnwindSafe(start).catch_unwind().await {
@@ -264,6 +280,8 @@ impl Handle for Instance {
                 Ok(RErr(error)) => refused(error, &redaction, None),
                 Err(_) => panicked(),
             };
+            let why = outcome.detail.as_deref().unwrap_or("no reason was given");
+            link.is(Err(format!("it did not start: {}: {why}", outcome.kind)));
             tracing::warn!(
                 gateway = &*gateway,
                 outcome = outcome.kind.as_str(),

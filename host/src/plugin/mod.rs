@@ -14,6 +14,7 @@ mod instance;
 mod libraries;
 mod library;
 mod limit;
+mod link;
 mod loader;
 mod redaction;
 mod registry;

@@ -6,6 +6,7 @@ mod gateway;
 mod requests;
 
 use super::{log_lines, series, traces::Traces};
+use crate::message::Timestamp;
 use families::{ByWord, Families};
 use gatepost_provider_api::abi::{API_MAJOR, API_MINOR};
 pub use gateway::{GatewayFigures, GatewayMetrics, OriginMetrics, Running};
@@ -53,6 +54,7 @@ pub struct Metrics {
     store_writable: IntGauge,
     store_bytes: GaugeVec,
     store_free_bytes: GaugeVec,
+    certificate_expiry: IntGauge,
     webhooks: IntCounterVec,
     webhooks_waiting: IntGaugeVec,
     log_lines: IntCounterVec,
@@ -135,6 +137,10 @@ impl Metrics {
                 "Bytes that are free on the disk under the store.",
                 &[],
             )?,
+            certificate_expiry: families.gauge(
+                "gatepost_tls_certificate_expiry_timestamp_seconds",
+                "When the certificate ends that the API is served with, since unix epoch; 0 without TLS.",
+            )?,
             webhooks: families.counters(
                 "gatepost_webhooks_total",
                 "Tries to tell a receiver, by what they came to.",
@@ -195,6 +201,11 @@ impl Metrics {
     /// How many messages may be unfinished.
     pub fn queue_limit(&self, messages: u64) {
         self.queue_limit.set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
+
+    /// The API is served with a certificate that ends then.
+    pub fn certificate(&self, valid_until: Timestamp) {
+        self.certificate_expiry.set(valid_until.as_millis() / 1000);
     }
 
     /// A transaction of the store is on disk.

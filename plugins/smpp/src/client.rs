@@ -128,20 +128,38 @@ impl Client {
                 () = self.stopped_while_binding() => return,
             };
             figures::locked(counts).state = State::Unbound;
-            match &over {
+            let why = match &over {
                 Over::Stopped => return,
                 Over::Failed(error) => {
                     tracing::warn!(?bind, code = error.code, "no bind: {}", error.detail);
                     if bind != Bind::Receiver {
                         self.queue.failed(error);
                     }
+                    format!("no bind: {}", error.detail)
                 }
-                Over::Unbound => tracing::info!(?bind, "the SMSC unbinds"),
-                Over::Lost(why) => tracing::warn!(?bind, "the bind is lost: {why}"),
-            }
+                Over::Unbound => {
+                    tracing::info!(?bind, "the SMSC unbinds");
+                    "the SMSC has ended the bind".into()
+                }
+                Over::Lost(why) => {
+                    tracing::warn!(?bind, "the bind is lost: {why}");
+                    format!("the bind is lost: {why}")
+                }
+            };
+            self.tell_link(&why).await;
             select! {
                 () = sleep(backoff.pause(began.elapsed())) => {}
                 () = self.context.stopped() => return,
+            }
+        }
+    }
+
+    /// Tells the host that nothing can be sent, if no bind can; also not one that came up meanwhile, which may have said so before.
+    async fn tell_link(&self, why: &str) {
+        if self.queue.links() == 0 {
+            self.context.link(Err(why)).await;
+            if self.queue.links() > 0 {
+                self.context.link(Ok(())).await;
             }
         }
     }
@@ -161,6 +179,7 @@ impl Client {
         figures::locked(counts).bound();
         if bind != Bind::Receiver {
             self.queue.up();
+            self.context.link(Ok(())).await;
         }
         session::run(link, bind, counts, self).await
     }

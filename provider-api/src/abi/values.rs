@@ -70,7 +70,7 @@ pub struct FfiError {
     pub ext: RString,
 }
 
-/// A receipt or an inbound message, for the host to store.
+/// A receipt or an inbound message, for the host to store; or how the link with the service is.
 #[repr(C)]
 #[derive(StableAbi, Clone)]
 pub struct FfiEvent {
@@ -88,7 +88,7 @@ pub struct FfiEvent {
     pub text: RString,
     /// The service's own code.
     pub code: ROption<RString>,
-    /// The service's own words.
+    /// The service's own words. Link: why there is none; `RNone` says that there is one.
     pub detail: ROption<RString>,
     /// JSON object or empty. Receipt: `spellings`, an array of strings, is how the service may have spelled the id when it took the part.
     pub ext: RString,
@@ -103,6 +103,8 @@ impl EventKind {
     pub const RECEIPT: u32 = 1;
     /// An inbound message.
     pub const INBOUND: u32 = 2;
+    /// Not to be stored: whether the service can be reached now.
+    pub const LINK: u32 = 3;
 }
 
 /// What a receipt says; a number that one does not know means that the part is still on its way.

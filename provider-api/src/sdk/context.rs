@@ -4,8 +4,10 @@ use super::{
     guard::{Guarded, Panicked},
     log,
     message::{Event, SubmitError},
+    wire,
 };
 use crate::{Problem, abi::HostApiBox};
+use abi_stable::std_types::RErr;
 use std::{
     fmt,
     future::Future,
@@ -90,6 +92,16 @@ impl Context {
         };
         let stored = host.deliver(event.into()).await.into_result();
         stored.map_err(|error| DeliverError(SubmitError::from(error).detail))
+    }
+
+    /// Tells the host how the link with the service is, where one is kept: `Err` says why there is none. The host shows the gateway as
+    /// `down` until there is one, or until a message is accepted. Tell it at each change. Never the message's text, never a secret.
+    pub async fn link(&self, link: Result<(), &str>) {
+        let Some(host) = &self.shared.host else { return };
+        if let RErr(error) = host.deliver(wire::link(link)).await {
+            // A host of an earlier version has no place for it.
+            tracing::debug!("the host does not take how the link is: {}", error.detail);
+        }
     }
 
     /// Resolves when the gateway is stopped: by a reload or by the host's end.

@@ -84,22 +84,30 @@ impl From<FfiReceiptRequest> for ReceiptRequest {
     }
 }
 
+fn empty(kind: u32) -> FfiEvent {
+    FfiEvent {
+        kind,
+        provider_id: RString::new(),
+        status: 0,
+        from: RString::new(),
+        to: RString::new(),
+        text: RString::new(),
+        code: ROption::RNone,
+        detail: ROption::RNone,
+        ext: RString::new(),
+    }
+}
+
+/// How the link with the service is.
+pub(crate) fn link(link: Result<(), &str>) -> FfiEvent {
+    let detail = link.err().map(RString::from).into();
+    FfiEvent { detail, ..empty(EventKind::LINK) }
+}
+
 impl From<Event> for FfiEvent {
     fn from(event: Event) -> Self {
-        let empty = Self {
-            kind: 0,
-            provider_id: RString::new(),
-            status: 0,
-            from: RString::new(),
-            to: RString::new(),
-            text: RString::new(),
-            code: ROption::RNone,
-            detail: ROption::RNone,
-            ext: RString::new(),
-        };
         match event {
             Event::Receipt(receipt) => Self {
-                kind: EventKind::RECEIPT,
                 provider_id: receipt.provider_id.into(),
                 status: match receipt.status {
                     ReceiptStatus::Delivered => ReceiptCode::DELIVERED,
@@ -112,14 +120,13 @@ impl From<Event> for FfiEvent {
                     [] => RString::new(),
                     spellings => serde_json::json!({ "spellings": spellings }).to_string().into(),
                 },
-                ..empty
+                ..empty(EventKind::RECEIPT)
             },
             Event::Inbound(inbound) => Self {
-                kind: EventKind::INBOUND,
                 from: inbound.from.into(),
                 to: inbound.to.into(),
                 text: inbound.text.into(),
-                ..empty
+                ..empty(EventKind::INBOUND)
             },
         }
     }

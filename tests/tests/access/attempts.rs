@@ -181,11 +181,50 @@ fn without_keys_nothing_but_a_loopback_name_is_answered() {
         let status = ask("/healthz", &[name]);
         assert!([&[421], &[400]].contains(&&status[..].try_into().unwrap()), "{name}: {status:?}");
     }
-    assert_eq!(ask("/healthz", &[]), [421], "nobody is named");
-    assert_eq!(ask("/healthz", &["localhost", "localhost"]), [421]);
-    assert_eq!(ask("/healthz", &["localhost", "evil.example"]), [421]);
+    assert_eq!(ask("/healthz", &[]), [400], "nobody is named");
+    assert_eq!(ask("/healthz", &["localhost", "localhost"]), [400]);
+    assert_eq!(ask("/healthz", &["localhost", "evil.example"]), [400]);
     // The one in the request line counts before the header; here both do.
     assert_eq!(ask("http://evil.example/healthz", &["localhost"]), [421]);
     assert_eq!(ask("http://localhost/healthz", &["evil.example"]), [421]);
-    assert_eq!(ask("http://127.0.0.1.nip.io/healthz", &[]), [421]);
+    assert_eq!(ask("http://127.0.0.1.nip.io/healthz", &["127.0.0.1.nip.io"]), [421]);
+}
+
+/// A proxy in front of a host without keys would open it to everybody.
+#[test]
+fn without_keys_nothing_that_came_through_a_proxy_sends_or_reads() {
+    let message = json!({ "to": "+491701234567", "text": "hello", "gateway": "outbox" });
+    let keyed = Site::new(&api_key("app", &["send", "read"], ""));
+    for (site, key, status) in [(&Site::new(""), "", 403), (&keyed, "app", 202)] {
+        let host = Host::start(site).with_key(key);
+        for (name, value) in [
+            ("Forwarded", "for=192.0.2.1"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("X-Forwarded-Host", "sms.example"),
+            ("x-forwarded-proto", "https"),
+            ("X-Real-IP", "192.0.2.1"),
+            ("Via", "1.1 proxy"),
+        ] {
+            let asked = |request: reqwest::blocking::RequestBuilder| {
+                client::send(request.header(name, value)).unwrap()
+            };
+            let posted = asked(host.client().post(host.url("/v1/messages")).json(&message));
+            assert_eq!(posted.status, status, "{name}: {posted:?}");
+            if status == 403 {
+                posted.problem(403);
+                assert_eq!(posted.body["type"], "urn:gatepost:problem:through-proxy", "{posted:?}");
+                let detail = posted.body["detail"].as_str().unwrap();
+                assert!(
+                    detail.contains(&name.to_lowercase()) && detail.contains("configure a key"),
+                    "{detail}"
+                );
+                asked(host.client().get(host.url("/v1/messages"))).problem(403);
+                asked(host.client().get(host.url("/v1/events"))).problem(403);
+            }
+            // What needs no key tells nothing.
+            assert_eq!(asked(host.client().get(host.url("/healthz"))).status, 200);
+        }
+        let plain = client::send(host.client().post(host.url("/v1/messages")).json(&message));
+        assert_eq!(plain.unwrap().status, 202, "without them nothing has changed");
+    }
 }

@@ -12,6 +12,7 @@ use std::{
     path::Path,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 fn checked(site: &Site) -> gatepost_tests::Ended {
@@ -151,6 +152,31 @@ fn certificates_are_replaced_while_requests_flow() {
     });
     assert!(served.load(Ordering::Relaxed) > 20, "{served:?}");
     assert_eq!(host.log().matches("there is a new certificate").count(), 3, "{}", host.log());
+}
+
+#[test]
+fn the_end_of_the_certificate_is_told_to_prometheus() {
+    const EXPIRY: &str = "gatepost_tls_certificate_expiry_timestamp_seconds";
+    let (site, authority, _folder) = secure();
+    let host = Host::start_secure(&site, &authority.certificate(), &[]);
+    let client = client::trusting(&authority.certificate());
+    let days_left = || {
+        let answer = client::send(client.get(host.url("/metrics"))).unwrap();
+        let value =
+            answer.text.lines().find_map(|line| line.strip_prefix(EXPIRY)?.trim().parse::<f64>().ok());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (value.unwrap_or_else(|| panic!("{answer:?}")) - now.as_secs_f64()) / 86_400.0
+    };
+    let before = days_left();
+    assert!(before > 6.0, "{before}");
+    // It takes the place of the one before, in the same files.
+    authority.server_for_days("127.0.0.1", 5);
+    let after = eventually("the new one is told", || Some(days_left()).filter(|days| *days < 6.0));
+    assert!(after > 4.0, "{after}");
+    // Where there is none, none ends.
+    let site = Site::new("");
+    let plain = Host::start(&site);
+    assert_eq!(plain.metric(EXPIRY), 0.0);
 }
 
 #[test]

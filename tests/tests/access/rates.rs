@@ -51,9 +51,12 @@ fn a_key_gets_its_rate_and_the_others_theirs() {
 fn a_batch_counts_its_messages() {
     let site = Site::new(&api_key("app", &["send"], "rate = \"600/min\""));
     let host = Host::start(&site);
+    // It could never be taken, and says so: who came again would come for ever.
     let large = batch(&host, "app", 11);
-    large.problem(429);
-    assert!(large.text.contains("smaller"), "it could never be taken, and says so: {large:?}");
+    large.problem(422);
+    assert_eq!(large.body["errors"][0]["pointer"], "/messages", "{large:?}");
+    let detail = large.body["errors"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("11 messages") && detail.contains("at most 10 at once"), "{large:?}");
     assert!(!large.headers.contains_key("retry-after"), "{large:?}");
     // What is refused counts nothing.
     let taken = batch(&host, "app", 10);

@@ -214,6 +214,41 @@ fn a_secret_is_not_sent_elsewhere() {
     listening.heard_no_canary();
 }
 
+/// With each guess the other secrets are handed back as they are shown: whether they may stay must not hang on the guess.
+#[test]
+fn a_guess_at_a_secret_is_answered_the_same_whether_it_is_right() {
+    let peer = Nginx::start();
+    let site = site(&peer);
+    let host = started(&site);
+    let listening = Listening::to(&host);
+    let before = fs::read_to_string(file(&site, "vault")).unwrap();
+    let url = |token: &str| json!(format!("{}/in?token={token}", peer.origin()));
+    let proxy = |password: &str| json!(format!("http://proxy-user:{password}@127.0.0.1:1"));
+    for (pointer, right, wrong) in [
+        ("/parameters/URL", url("canary-query"), url("another")),
+        ("/parameters/HTTP_PROXY", proxy("canary-proxy"), proxy("another")),
+    ] {
+        let answers = [right, wrong].map(|guess| {
+            let answer = host.put("/v1/gateways/vault", &{
+                let mut body = Value::Object(listening.shown("vault"));
+                *body.pointer_mut(pointer).unwrap() = guess;
+                body
+            });
+            answer.problem(422);
+            answer.body
+        });
+        assert_eq!(answers[0], answers[1], "{pointer}");
+        let name = pointer.rsplit('/').next().unwrap();
+        assert!(answers[0].to_string().contains(name), "{pointer}: {}", answers[0]);
+    }
+    assert_eq!(fs::read_to_string(file(&site, "vault")).unwrap(), before);
+    // Whoever knows all of them need not hand any back.
+    let mut whole = to(&format!("{}/in?token=canary-query", peer.origin()));
+    whole["parameters"]["PASSWORD"] = json!("canary-password");
+    whole["parameters"]["USERNAME"] = json!("me");
+    assert_eq!(host.put("/v1/gateways/vault", &whole).status, 200);
+}
+
 #[test]
 fn neither_files_nor_the_environment_are_read_for_a_definition_from_outside() {
     let evil = Nginx::start();

@@ -111,6 +111,30 @@ fn a_definition_with_mistakes_names_each_and_changes_nothing() {
     body["colour"] = json!("red");
     let answer = host.put("/v1/gateways/mine", &body);
     assert_eq!(answer.problem(422), ["/rate", "/colour"], "{answer:?}");
+    // Also what only the provider knows to be wrong.
+    body["retry"] = json!({ "attempts": 0 });
+    body["parameters"]["URL"] = json!("ftp://x");
+    body["parameters"]["REGEXP"] = json!("/+/00/");
+    body["parameters"]["HTTP_METHOD"] = json!("PATCH");
+    body["options"]["list"] = json!([1, 2]);
+    for name in ["mine", "another"] {
+        let answer = host.put(&format!("/v1/gateways/{name}"), &body);
+        let mut pointers = answer.problem(422);
+        pointers.sort_unstable();
+        assert_eq!(
+            pointers,
+            [
+                "/colour",
+                "/options/list",
+                "/parameters/HTTP_METHOD",
+                "/parameters/REGEXP",
+                "/parameters/URL",
+                "/rate",
+                "/retry/attempts",
+            ],
+            "{answer:?}"
+        );
+    }
     assert_eq!(everything(site.path()), before);
     assert_eq!(host.send_and_wait("mine", TO, "as before").status, 200);
     assert!(peer.only().body().contains("as%20before"));

@@ -30,6 +30,37 @@ fn binds_are_made_at_the_start_and_left_at_the_end() {
     assert_eq!(smsc.until("unbind", 3).len(), 3);
 }
 
+/// A gateway that waits for its first message with a link that is not there would be found out by that message.
+#[test]
+fn a_link_that_is_not_there_shows_before_a_message_has_to() {
+    let mut smsc = Smsc::start();
+    smsc.kill();
+    let site = Site::new(&gateway("one", &smsc, "BINDS = 2"));
+    let host = Host::start(&site);
+    let until = |state: &str, why: &str| {
+        eventually(&format!("the gateway is {state}"), || {
+            let ready = host.get("/readyz");
+            assert_eq!(ready.status, 200, "the host is ready all the same: {ready:?}");
+            let shown = host.get("/v1/gateways/one");
+            let is_told = shown.body["why"].as_str().unwrap_or_default().contains(why);
+            let counted =
+                host.metric(&format!("gatepost_gateway_state{{gateway=\"one\",state=\"{state}\"}}"));
+            let states = [&ready.body["gateways"]["one"], &shown.body["state"]];
+            (states.iter().all(|found| *found == state) && is_told && counted == 1.0).then_some(())
+        });
+    };
+    until("down", "no bind: connecting to the SMSC");
+    smsc.start_again();
+    until("up", "");
+    smsc.set(&json!({ "bind_status": 13 }));
+    smsc.order(&json!({ "cut": true }));
+    until("down", "no bind: ");
+    smsc.set(&json!({ "bind_status": 0 }));
+    until("up", "");
+    assert!(smsc.submits().is_empty(), "no message had to find out");
+    sent(&host, "one");
+}
+
 #[test]
 fn a_reload_cuts_no_bind_of_a_gateway_that_it_does_not_change() {
     let (kept, changed) = (Smsc::start(), Smsc::start());

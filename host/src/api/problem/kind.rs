@@ -22,9 +22,13 @@ macro_rules! kinds {
 
 kinds! {
     TLS_NEEDED = BAD_REQUEST "tls-needed" "This port speaks HTTPS", "use https:// in place of http://";
+    MALFORMED = BAD_REQUEST "malformed-request" "The request can't be read",
+        "HTTP/1.1 needs the header Host, with the name that the host was asked for by";
     UNREADABLE_BODY = BAD_REQUEST "unreadable-body" "The body can't be read", "it is no JSON at line 1, column 7";
     UNAUTHORIZED = UNAUTHORIZED "unauthorized" "An API key is needed", "this key is not known";
     FORBIDDEN = FORBIDDEN "forbidden" "This API key may not do that", "it lacks the scope \"send\"";
+    THROUGH_PROXY = FORBIDDEN "through-proxy" "This request came through a proxy",
+        "it has the header x-forwarded-for, and there is no API key in the configuration: everybody whom the proxy lets through could send and read; configure a key, and have it sent along";
     NO_SUCH_RESOURCE = NOT_FOUND "no-such-resource" "There is nothing here", "GET /openapi.json says what there is";
     NO_SUCH_MESSAGE = NOT_FOUND "no-such-message" "There is no such message", "this key sees no message of this id";
     NO_SUCH_GATEWAY = NOT_FOUND "no-such-gateway" "There is no such gateway", "the configuration defines none of this name";
@@ -44,6 +48,8 @@ kinds! {
     URI_TOO_LONG = URI_TOO_LONG "uri-too-long" "The address is too long", "it may have at most 8192 bytes";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be JSON",
         "send it with `Content-Type: application/json`";
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "The head of the request is too large",
+        "it may have at most 65536 bytes";
     WRONG_HOST = MISDIRECTED_REQUEST "wrong-host" "This host has another name",
         "without API keys in the configuration, requests must be for localhost, 127.0.0.1 or [::1] by their Host header";
     INVALID_FIELDS = UNPROCESSABLE_ENTITY "invalid-fields" "The request has invalid fields",
@@ -69,10 +75,10 @@ kinds! {
 }
 
 /// What any request may be answered with.
-pub(in crate::api) const ANY: &[Kind] = &[URI_TOO_LONG, WRONG_HOST, OVERLOADED];
+pub(in crate::api) const ANY: &[Kind] = &[MALFORMED, URI_TOO_LONG, HEAD_TOO_LARGE, WRONG_HOST, OVERLOADED];
 
 /// And one that needs an API key.
-pub(in crate::api) const KEYED: &[Kind] = &[UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS];
+pub(in crate::api) const KEYED: &[Kind] = &[UNAUTHORIZED, FORBIDDEN, THROUGH_PROXY, TOO_MANY_REQUESTS];
 
 /// And one with a body.
 pub(in crate::api) const BODY: &[Kind] = &[UNREADABLE_BODY, TOO_SLOW, TOO_LARGE];

@@ -4,6 +4,9 @@
 //! outside, only stay: [`CENSORED`] in place of a secret, a reference, and a path. Each stays at the very place where it stands, in the
 //! form in which it was shown; and only while nothing else changes that says where the definition sends things, so that no secret goes
 //! elsewhere than it did. What does not say so is what the provider declares harmless; everything else counts.
+//!
+//! Nor is anybody to learn by it whether they have guessed a secret. So what holds one, such as an address with a password, is the same
+//! only as it is shown: given with a secret in it, it counts as another, whether or not it is.
 
 use super::{CENSORED, SECTIONS, Written, is_reference, token};
 use gatepost_provider_api::{Declaration, Kind, Parameter, declaration::scalar_text};
@@ -34,14 +37,14 @@ pub fn replacement(
     let nothing = Map::new();
     let shown = stored.map(|stored| stored.shown(Some(declaration))).unwrap_or_default();
     let stored = stored.map_or(&nothing, |stored| &stored.0);
-    let mut taking = Taking { declaration, kept: Vec::new(), objections: Vec::new() };
+    let mut taking = Taking { declaration, kept: Vec::new(), told: Vec::new(), objections: Vec::new() };
     let taken = taking.table("", given, Some((stored, &shown)), Within::Definition);
-    let Taking { kept, mut objections, .. } = taking;
+    let Taking { kept, told, mut objections, .. } = taking;
     if !kept.is_empty() {
-        let changed = changed(stored, &taken, declaration);
+        let changed = changed(stored, &taken, &told, declaration);
         if !changed.is_empty() {
             let detail = format!(
-                "this secret, reference or path stays only while all stays that says where it goes, and another is: {}; give its value anew, or change the file",
+                "this secret, reference or path stays only while all stays that says where it goes, and another is: {}; give its value anew, give them as they are shown, or change the file",
                 changed.join(", ")
             );
             objections.extend(kept.into_iter().map(|pointer| Objection { pointer, detail: detail.clone() }));
@@ -65,6 +68,8 @@ struct Taking<'d> {
     declaration: &'d Declaration,
     /// Pointers of what stays without having been given.
     kept: Vec<String>,
+    /// Pointers of what was given in full where something with a secret in it is stored.
+    told: Vec<String>,
     objections: Vec<Objection>,
 }
 
@@ -105,6 +110,9 @@ impl Taking<'_> {
             if is_kept || (given == shown && given != stored && !shown.is_object()) {
                 self.kept.push(pointer.to_owned());
                 return stored.clone();
+            }
+            if stored != shown && given != shown && !given.is_object() {
+                self.told.push(pointer.to_owned());
             }
         }
         match given {
@@ -163,6 +171,7 @@ fn is_exact(number: &Value) -> bool {
 fn changed(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
+    told: &[String],
     declaration: &Declaration,
 ) -> Vec<String> {
     let mut changed = Vec::new();
@@ -174,7 +183,11 @@ fn changed(
         let added = after.keys().filter(|name| !before.contains_key(*name));
         for name in before.keys().chain(added) {
             let (old, new) = (before.get(name), after.get(name));
-            if !is_same(old, new) && !is_harmless(section, name, [old, new], declaration) {
+            let pointer = format!("/{section}{}", token(name));
+            let is_told = told.iter().any(|told| {
+                told.strip_prefix(&pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if (is_told || !is_same(old, new)) && !is_harmless(section, name, [old, new], declaration) {
                 changed.push(name.clone());
             }
         }

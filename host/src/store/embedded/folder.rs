@@ -13,6 +13,12 @@ use std::{
     process,
 };
 
+/// The database.
+pub(super) const DATABASE: &str = "gatepost.db";
+
+/// Everything in the folder that tells of messages, and the lock.
+const FILES: [&str; 5] = [DATABASE, "gatepost.db-wal", "gatepost.db-shm", "fingerprint.key", "lock"];
+
 /// Makes the folder, tightens its mode and takes its lock, which is held as long as the file is open.
 pub(super) fn prepare(folder: &Path) -> Result<File, OpenError> {
     let unusable = |source| OpenError::Folder { path: folder.to_owned(), source };
@@ -38,6 +44,23 @@ pub(super) fn prepare(folder: &Path) -> Result<File, OpenError> {
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", process::id()));
     written.map_err(unusable)?;
     Ok(lock)
+}
+
+/// Makes the database if there is none, and has nobody else read the store's files, whatever mode they were restored with. Those that
+/// SQLite makes beside the database get the database's mode.
+pub(super) fn close_files(folder: &Path) -> Result<(), OpenError> {
+    let close = |name: &str| {
+        let file = folder.join(name);
+        match fs::metadata(&file) {
+            Ok(metadata) if metadata.permissions().mode() & 0o077 == 0 => Ok(()),
+            Ok(_) => fs::set_permissions(file, Permissions::from_mode(0o600)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    let made = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(DATABASE));
+    let closed = made.and_then(|_| FILES.iter().try_for_each(|name| close(name)));
+    closed.map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
 }
 
 /// What the files of the folder take, and what is free beside them. Blocks.

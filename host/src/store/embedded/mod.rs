@@ -130,7 +130,8 @@ impl EmbeddedStore {
         let lock = folder::prepare(folder)?;
         let secret =
             Secret::of(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
-        let path = folder.join("gatepost.db");
+        folder::close_files(folder)?;
+        let path = folder.join(folder::DATABASE);
         let connection = schema::open(&path)?;
         let broken = |source| OpenError::Database { path: path.clone(), source };
         if let Some(pages) = options.max_pages {

@@ -5,7 +5,9 @@ use crate::{
     message::{Receipt, State},
     store::conformance::{self, new_message, sent},
 };
-use std::{os::unix::fs::PermissionsExt as _, process::Command, sync::atomic::Ordering};
+use std::{
+    collections::BTreeMap, os::unix::fs::PermissionsExt as _, process::Command, sync::atomic::Ordering,
+};
 
 const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const OPTIONS: Options =
@@ -156,6 +158,30 @@ fn the_folder_is_for_its_owner_alone() {
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let _store = EmbeddedStore::open(&folder, OPTIONS).unwrap();
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn its_files_are_for_their_owner_alone_whatever_they_were_before() {
+    let root = tempfile::tempdir().unwrap();
+    let modes = || {
+        let files = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap());
+        let mode = |file: &std::fs::DirEntry| file.metadata().unwrap().permissions().mode() & 0o777;
+        files.map(|file| (file.file_name().into_string().unwrap(), mode(&file))).collect::<BTreeMap<_, _>>()
+    };
+    let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+    store.insert(vec![new_message("one", "hello")], None).await.unwrap();
+    let closed = modes();
+    assert!(closed.contains_key("gatepost.db-wal") && closed.contains_key("gatepost.db-shm"), "{closed:?}");
+    assert!(closed.values().all(|mode| *mode == 0o600), "{closed:?}");
+    store.close().await;
+    // Restored, or made by an earlier version.
+    for file in std::fs::read_dir(root.path()).unwrap() {
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(file.unwrap().path(), open).unwrap();
+    }
+    let store = EmbeddedStore::open(root.path(), OPTIONS).unwrap();
+    store.insert(vec![new_message("two", "hello")], None).await.unwrap();
+    assert_eq!(modes(), closed);
 }
 
 #[test]
