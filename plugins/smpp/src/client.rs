@@ -97,7 +97,9 @@ impl Client {
         let (parts, jobs) = Parts::new(pdus);
         let parts = Withdrawing(parts);
         self.queue.push(jobs);
-        let deadline = sleep_until(Instant::now() + self.config.response_timeout);
+        // Nothing is written after its time either.
+        let patience = self.config.response_timeout.min(message.remaining());
+        let deadline = sleep_until(Instant::now() + patience);
         gatepost_provider_api::tokio::pin!(deadline);
         let found = loop {
             select! {

@@ -12,6 +12,7 @@ use gatepost_provider_api::{
     },
 };
 use gatepost_provider_smpp::Smpp;
+use std::time::{Duration, SystemTime};
 
 const BIND_TRANSCEIVER: u32 = 0x09;
 const DELIVER_SM: u32 = 0x05;
@@ -99,4 +100,33 @@ async fn a_message_that_gets_no_turn_in_time_is_throttled_and_was_not_sent() {
         assert!(send("5").await.is_ok());
     }
     assert_eq!(answering.await.unwrap().first(), Some(&b'1'));
+}
+
+#[tokio::test]
+async fn a_message_whose_time_passes_while_it_waits_is_not_written() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = gateway(listener.local_addr().unwrap().port(), &[("TPS", "1")]);
+    gateway.start().await.unwrap();
+    let mut stream = bound(&listener).await;
+    let answering = tokio::spawn(async move {
+        let mut texts = Vec::new();
+        while texts.len() < 2 {
+            let (_, _, sequence, body) = read(&mut stream).await;
+            texts.push(*body.last().unwrap());
+            write(&mut stream, SUBMIT_SM | RESPONSE, sequence, b"1\0").await;
+        }
+        texts
+    });
+    let send = |text: &'static str, valid: Duration| {
+        let mut message = Message::new("m", "+49170", text);
+        message.expires_at = SystemTime::now() + valid;
+        gateway.submit(message)
+    };
+    let minute = Duration::from_secs(60);
+    assert!(send("1", minute).await.is_ok());
+    // The turn of the second comes in a second.
+    let (second, third) = tokio::join!(send("2", Duration::from_millis(50)), send("3", minute));
+    assert_eq!(second.unwrap_err().verdict, Verdict::Throttled);
+    assert!(third.is_ok(), "{third:?}");
+    assert_eq!(answering.await.unwrap(), b"13");
 }
