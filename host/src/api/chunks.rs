@@ -7,7 +7,7 @@
 const LONGEST_LINE: usize = 4 << 10;
 
 /// Follows one body to its end.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Chunks {
     /// Bytes of the present chunk that have not come yet.
     left: u64,
@@ -16,7 +16,7 @@ pub(super) struct Chunks {
     awaited: Line,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 enum Line {
     /// With the size of the next chunk.
     #[default]
@@ -28,7 +28,6 @@ enum Line {
 }
 
 /// It can't be followed any further than so many bytes, of which the last line is none: what comes may be of this body or not.
-#[derive(Debug)]
 pub(super) struct Broken(pub(super) usize);
 
 impl Chunks {

@@ -22,8 +22,8 @@ pub(super) const MOST_HEADERS: usize = 100;
 /// What a connection of HTTP/2 begins with: RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// One head, as far as it has come.
-#[derive(Debug, Default)]
+/// One head, as far as it has come. A key may stand in it: it is not for printing.
+#[derive(Default)]
 pub(super) struct Head {
     bytes: Vec<u8>,
     /// Whether it is the first one of its connection, which may turn out to be of HTTP/2.
@@ -33,7 +33,6 @@ pub(super) struct Head {
 }
 
 /// What comes after a head.
-#[derive(Debug)]
 pub(super) enum Body {
     /// So many bytes.
     Length(u64),
@@ -175,12 +174,20 @@ fn too_large(what: &str) -> Problem {
 mod tests {
     use super::*;
 
+    fn words(body: &Body) -> String {
+        match body {
+            Body::Length(length) => format!("{length} bytes"),
+            Body::Chunks(_) => "chunks".into(),
+            Body::Frames => "frames".into(),
+        }
+    }
+
     /// How many bytes of it are the head, and what comes then; or why it is refused.
     fn taken(text: &str, mut head: Head) -> Result<(usize, String), String> {
         for (at, byte) in text.bytes().enumerate() {
             match head.take(byte) {
                 Ok(None) => {}
-                Ok(Some(body)) => return Ok((at + 1, format!("{body:?}"))),
+                Ok(Some(body)) => return Ok((at + 1, words(&body))),
                 Err(problem) => return Err(problem.as_http1()),
             }
         }
@@ -190,21 +197,21 @@ mod tests {
     #[test]
     fn a_head_tells_what_comes_after_it() {
         for (head, body) in [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "Length(0)"),
-            ("GET / HTTP/1.0\r\n\r\n", "Length(0)"),
-            ("\r\n\r\nGET / HTTP/1.1\r\nHost:\r\n\r\n", "Length(0)"),
-            ("POST http://a/b HTTP/1.1\r\nhost: [::1]:80\r\ncontent-LENGTH: 012 \r\n\r\n", "Length(12)"),
-            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n", "Chunks("),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "0 bytes"),
+            ("GET / HTTP/1.0\r\n\r\n", "0 bytes"),
+            ("\r\n\r\nGET / HTTP/1.1\r\nHost:\r\n\r\n", "0 bytes"),
+            ("POST http://a/b HTTP/1.1\r\nhost: [::1]:80\r\ncontent-LENGTH: 012 \r\n\r\n", "12 bytes"),
+            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n", "chunks"),
         ] {
             for after in ["", "GET /b"] {
                 for first in [Head::first(), Head::default()] {
-                    let (length, found) = taken(&format!("{head}{after}"), first).unwrap();
-                    assert!(length == head.len() && found.starts_with(body), "{head:?}: {length}, {found}");
+                    let found = taken(&format!("{head}{after}"), first).unwrap();
+                    assert_eq!(found, (head.len(), body.to_owned()), "{head:?}");
                 }
             }
         }
         let preface = str::from_utf8(PREFACE).unwrap();
-        assert_eq!(taken(preface, Head::first()).unwrap(), (PREFACE.len(), "Frames".into()));
+        assert_eq!(taken(preface, Head::first()).unwrap(), (PREFACE.len(), "frames".into()));
         for (head, first) in [(preface, false), ("PRI * HTTP/2.0\r\n\r\nGET / HTTP/1.1\r\n", true)] {
             let refused = taken(head, Head { is_first: first, ..Head::default() }).unwrap_err();
             assert!(refused.contains(" 400 ") && refused.contains("version"), "{head:?}: {refused}");

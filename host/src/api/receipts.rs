@@ -60,7 +60,7 @@ problems!(
         description = "Whatever the service posts, at most 1 MiB",
         content(
             (String = "application/x-www-form-urlencoded", example = json!("MessageSid=SM1&MessageStatus=delivered")),
-            (String = "application/json", example = json!("{\"messageId\": \"abc\", \"status\": \"DELIVERED\"}")),
+            (Value = "application/json", example = json!({ "messageId": "abc", "status": "DELIVERED" })),
             (String = "text/plain", example = json!("id:abc stat:DELIVRD")),
         )
     ),

@@ -29,8 +29,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often somebody is told that a certificate ends soon.
 const REMIND: Duration = Duration::from_secs(24 * 3600);
 
-/// How much of a plain request is read before the connection is closed: less, and the answer could get lost.
-const DRAINED: u64 = 64 << 10;
+/// How much of a request that is refused unread is read before the connection is closed: less, and the answer could get lost.
+pub(super) const DRAINED: u64 = 64 << 10;
 
 /// TLS as it is offered: 1.2 and 1.3, with HTTP/2 and HTTP/1.1.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use super::{
     chunks::{Broken, Chunks},
     doings::Doings,
     head::{Body, Head},
+    tls::DRAINED,
 };
 use std::{
     io,
@@ -17,9 +18,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How much is read at once.
 const PIECE: usize = 8 << 10;
 
-/// How much is read of what comes after a request that is refused, before the connection is closed: less, and the answer could get lost.
-const DRAINED: usize = 256 << 10;
-
 /// What hyper reads in place of a request that is refused: the answer to it comes at its turn, after those to the requests before.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
@@ -27,7 +25,6 @@ const REFUSED: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 const BROKEN: &[u8] = b"\r\0";
 
 /// A stream whose requests are followed as they come, each to its end: the next one may have come in the same piece.
-#[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
     doings: Arc<Doings>,
@@ -36,11 +33,11 @@ pub(super) struct Watched<S> {
     seen: Vec<u8>,
     read: usize,
     is_shut: bool,
-    drained: usize,
+    /// How much was read of what comes after a request that is refused.
+    drained: u64,
 }
 
 /// What comes next.
-#[derive(Debug)]
 enum Awaited {
     Head(Head),
     /// A body, with so many bytes yet to come.
@@ -183,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
             if piece.filled().is_empty() {
                 break;
             }
-            self.drained += piece.filled().len();
+            self.drained += piece.filled().len() as u64;
         }
         Poll::Ready(Ok(()))
     }
