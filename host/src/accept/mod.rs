@@ -13,7 +13,7 @@ use crate::{
         Clock, Content, Message, MessageId, MessageIds, NewMessage, Priority, Recipient, State, Timestamp,
         Validity, WebhookUrl,
     },
-    store::{Canceled, Inserted, Once, Place, Space, Store, StoreError, Unmatched},
+    store::{Canceled, Inserted, Once, Space, Store, StoreError, Unmatched},
     telemetry::{
         metrics::{Metrics, Moment},
         traces::Parent,
@@ -361,12 +361,9 @@ impl Acceptor {
                 format!("with it more than {max_queued} messages would wait, as `max_queued` has it");
             return Err(Refusal::Overloaded { reason, retry_after: QUEUE_RETRY });
         }
-        let (store, delivery) = (Arc::clone(&self.store), Arc::clone(&self.delivery));
-        let wakes = new.iter().map(|new| {
-            let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
-            (new.gateway.clone(), place, new.deadline)
-        });
-        let wakes = wakes.collect::<Vec<_>>();
+        let store = Arc::clone(&self.store);
+        let ids = new.iter().map(|new| new.id).collect::<Vec<_>>();
+        let arrivals = self.delivery.expect(&new);
         let (metrics, clock) = (Arc::clone(&self.metrics), self.clock);
         let request = trace::Request { began, handed_over: clock.now(), parent: wishes.parent.clone() };
         // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered, and counted.
@@ -376,10 +373,10 @@ impl Acceptor {
             if inserted == Inserted::Stored {
                 let on_disk = clock.now();
                 metrics.accepted(count);
-                for (gateway, place, deadline) in wakes {
-                    trace::accepted(&metrics.traces, place.id, &request, on_disk);
-                    delivery.wake(&gateway, place, deadline);
+                for id in ids {
+                    trace::accepted(&metrics.traces, id, &request, on_disk);
                 }
+                arrivals.stored();
             }
             Ok::<_, StoreError>(inserted)
         });

@@ -26,8 +26,8 @@ use tokio::{
 };
 
 /// Messages of the queue in memory, and the bytes of their contents: a backlog costs disk, not memory.
-const BUFFERED: usize = 256;
-const BUFFERED_BYTES: usize = 4 << 20;
+pub(super) const BUFFERED: usize = 1024;
+pub(super) const BUFFERED_BYTES: usize = 4 << 20;
 
 /// Until the store is asked again after it could not be read or written.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -188,6 +188,9 @@ impl Actor {
     }
 
     fn hear(&mut self, news: News) {
+        for ready in news.handed {
+            self.handed(ready);
+        }
         for id in news.left {
             self.buffer.retain(|ready| ready.place.id != id);
             self.canceling.remove(&id);
@@ -203,6 +206,22 @@ impl Actor {
         }
         for place in [news.foremost, news.later].into_iter().flatten() {
             self.arrived(place);
+        }
+    }
+
+    /// A message was stored here just now, and need not be read: unless it stands behind what is not in memory.
+    fn handed(&mut self, ready: Ready) {
+        let place = ready.place;
+        self.to_sweep |= !self.usable || self.tenure.is_none();
+        let is_next = !self.more || self.buffer.back().is_some_and(|last| place < last.place);
+        if self.tenure.is_none() || !is_next {
+            self.more = true;
+            return;
+        }
+        self.buffer.insert(self.buffer.partition_point(|waiting| waiting.place < place), ready);
+        if self.buffer.len() > BUFFERED {
+            self.buffer.pop_back();
+            self.more = true;
         }
     }
 
@@ -305,18 +324,19 @@ impl Actor {
     }
 
     async fn read(&mut self) {
-        // Those being submitted are still in the queue, at its front.
-        let limit = self.in_flight.len() + BUFFERED;
+        // Those being submitted are still in the queue, at its front. Those that are about to be handed over wake this task then.
+        let limit = self.in_flight.len() + self.canceling.len() + self.seat.mailbox.expected() + BUFFERED;
         let max_bytes = self.in_flight.values().sum::<usize>() + BUFFERED_BYTES;
         let now = self.shared.clock.now();
         match self.shared.store.ready(&self.name, now, limit, max_bytes).await {
-            Ok(front) => {
+            Ok(mut front) => {
                 // A submit that ended during the read is still in `in_flight`, though perhaps no longer in the queue: it is
                 // taken out by this task alone, and this task was reading.
-                let found = front.ready.into_iter();
                 let taken = |id: &MessageId| self.in_flight.contains_key(id) || self.canceling.contains(id);
-                self.buffer.extend(found.filter(|ready| !taken(&ready.place.id)));
-                self.more = !self.buffer.is_empty();
+                front.ready.retain(|ready| !taken(&ready.place.id));
+                self.seat.mailbox.retain_unexpected(&mut front.ready);
+                self.buffer.extend(front.ready);
+                self.more = front.more;
                 let later = [self.next_due, front.next_due];
                 self.next_due = later.into_iter().flatten().min();
             }
@@ -338,6 +358,7 @@ impl Actor {
                         messages = left.len(),
                         "messages go on to other gateways of their routes"
                     );
+                    self.seat.mailbox.withdraw(left.iter().map(|place| place.id));
                     self.buffer.retain(|ready| !left.contains(&ready.place));
                 }
             }

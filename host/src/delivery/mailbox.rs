@@ -1,13 +1,22 @@
 //! How a gateway's actor hears of changes in its queue: news that become one, so that it never fills up.
 
-use crate::{message::MessageId, store::Place};
-use std::sync::{Mutex, PoisonError};
+use super::actor::BUFFERED;
+use crate::{
+    message::{MessageId, Timestamp},
+    store::{Place, Ready},
+};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::Notify;
 
 /// What happened in a queue since the actor last looked.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// The foremost place that was taken.
+    /// Messages that came in, due already: at most [`BUFFERED`], the rest is read from the store.
+    pub(super) handed: Vec<Ready>,
+    /// The foremost place that was taken by another one.
     pub(super) foremost: Option<Place>,
     /// The places that were taken for later: the earliest.
     pub(super) later: Option<Place>,
@@ -21,30 +30,80 @@ pub(super) struct News {
 
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
-    news: Mutex<News>,
+    kept: Mutex<Kept>,
     notify: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Kept {
+    news: News,
+    /// Messages that are being stored, or were handed over and not taken yet. They come this way: whoever finds one in the store leaves it
+    /// there, else it would be submitted twice. As many as are accepted at once.
+    expected: HashSet<MessageId>,
+}
+
 impl Mailbox {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn put(&self, change: impl FnOnce(&mut News)) {
-        change(&mut self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.kept().news);
         self.notify.notify_one();
     }
 
-    /// A message came in, due already.
-    pub(super) fn wake(&self, place: Place) {
-        self.put(|news| news.foremost = Some(news.foremost.map_or(place, |waiting| waiting.min(place))));
+    /// A message is about to be stored, and will be handed over.
+    pub(super) fn expect(&self, id: MessageId) {
+        self.kept().expected.insert(id);
     }
 
-    /// A message came in, due later.
-    pub(super) fn wake_later(&self, place: Place) {
+    /// It is stored, and due already. One that was taken out of the queue meanwhile is none of the gateway's any more.
+    pub(super) fn hand_over(&self, ready: Ready) {
+        let mut kept = self.kept();
+        let Kept { news, expected } = &mut *kept;
+        if news.handed.len() < BUFFERED {
+            if expected.contains(&ready.place.id) {
+                news.handed.push(ready);
+            }
+        } else if expected.remove(&ready.place.id) {
+            news.came(ready.place);
+        }
+        drop(kept);
+        self.notify.notify_one();
+    }
+
+    /// These are not, or no longer, in the queue.
+    pub(super) fn withdraw(&self, ids: impl IntoIterator<Item = MessageId>) {
+        self.kept().withdraw(ids);
+    }
+
+    /// Leaves those that come another way.
+    pub(super) fn retain_unexpected(&self, found: &mut Vec<Ready>) {
+        let kept = self.kept();
+        found.retain(|ready| !kept.expected.contains(&ready.place.id));
+    }
+
+    /// How many are expected.
+    pub(super) fn expected(&self) -> usize {
+        self.kept().expected.len()
+    }
+
+    /// A message came in that is to be read: due already, or later.
+    pub(super) fn wake(&self, place: Place, now: Timestamp) {
         let earlier = |one: Place| if one.due_at < place.due_at { one } else { place };
-        self.put(|news| news.later = Some(news.later.map_or(place, earlier)));
+        self.put(|news| match place.due_at > now {
+            true => news.later = Some(news.later.map_or(place, earlier)),
+            false => news.came(place),
+        });
     }
 
     /// A message left the queue.
     pub(super) fn left(&self, id: MessageId) {
-        self.put(|news| news.left.push(id));
+        let mut kept = self.kept();
+        kept.withdraw([id]);
+        kept.news.left.push(id);
+        drop(kept);
+        self.notify.notify_one();
     }
 
     /// The queue is to be read again.
@@ -58,11 +117,32 @@ impl Mailbox {
     }
 
     pub(super) fn take(&self) -> News {
-        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut kept = self.kept();
+        let Kept { news, expected } = &mut *kept;
+        for ready in &news.handed {
+            expected.remove(&ready.place.id);
+        }
+        std::mem::take(news)
     }
 
     /// Resolves when something was put in since the last time that it resolved.
     pub(super) async fn woken(&self) {
         self.notify.notified().await;
+    }
+}
+
+impl News {
+    fn came(&mut self, place: Place) {
+        self.foremost = Some(self.foremost.map_or(place, |waiting| waiting.min(place)));
+    }
+}
+
+impl Kept {
+    fn withdraw(&mut self, ids: impl IntoIterator<Item = MessageId>) {
+        for id in ids {
+            if self.expected.remove(&id) {
+                self.news.handed.retain(|ready| ready.place.id != id);
+            }
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! From a message that is due to its end.
 //!
 //! Each gateway has a task of its own (`actor`), which outlives its definitions (`tenure`), so that a reload loses sight of nothing: its
-//! queue in the store, a bounded piece of it in memory, the submits that are going on, its rate, its pause, its breaker. An accept wakes
-//! it; nothing polls. What becomes of a message is decided in one place,
+//! queue in the store, a bounded piece of it in memory, the submits that are going on, its rate, its pause, its breaker. An accept hands
+//! it what was stored (`arrivals`); nothing polls. What becomes of a message is decided in one place,
 //! `decide`, recorded (`record`), and told to whoever waits (`hub`). Messages that wait for a gateway which can't be used go on to
 //! another of their route (`sweep`); those whose time passes are ended on time (`lapse`). Applications hear of it by `webhooks`.
 
 mod actor;
+mod arrivals;
 mod decide;
 mod hub;
 mod lapse;
@@ -23,12 +24,13 @@ pub mod webhooks;
 
 use crate::{
     gateway::{Changes, Gateway, Gateways},
-    message::{Clock, MessageId, Outcome, State, Timestamp},
+    message::{Clock, MessageId, NewMessage, Outcome, State, Timestamp},
     plugin::ReceiptRequest,
     store::{Canceled, Place, Store, StoreError},
     telemetry::metrics::{GatewayFigures, Metrics, Running},
 };
 use actor::Actor;
+pub use arrivals::Arrivals;
 use decide::{View, World};
 use futures_util::future::join_all;
 use hub::Hub;
@@ -92,11 +94,8 @@ impl Shared {
     }
 
     fn wake(&self, gateway: &str, place: Place) {
-        let Some(seat) = self.seat(gateway) else { return };
-        if place.due_at > self.clock.now() {
-            seat.mailbox.wake_later(place)
-        } else {
-            seat.mailbox.wake(place)
+        if let Some(seat) = self.seat(gateway) {
+            seat.mailbox.wake(place, self.clock.now());
         }
     }
 
@@ -311,10 +310,9 @@ impl Delivery {
         &self.shared.webhooks
     }
 
-    /// A message was stored in this gateway's queue, and its time passes at `deadline`.
-    pub fn wake(&self, gateway: &str, place: Place, deadline: Timestamp) {
-        self.shared.wake(gateway, place);
-        self.shared.watch_deadline(deadline);
+    /// These are about to be stored in their gateways' queues.
+    pub fn expect(&self, batch: &[NewMessage]) -> Arrivals {
+        Arrivals::expected(&self.shared, batch)
     }
 
     /// Takes receipts that the service behind a gateway posted; resolves when they are on disk. How many there were.

@@ -215,12 +215,17 @@ async fn what_is_due_later_waits(store: &dyn Store) {
 async fn reads_are_bounded(store: &dyn Store) {
     let batch = (0..5).map(|_| new_message("one", "0123456789")).collect::<Vec<_>>();
     store.insert(batch, None).await.unwrap();
-    for (limit, max_bytes, found) in [(3, usize::MAX, 3), (10, 25, 2), (10, 30, 3), (10, 1, 1), (10, 0, 1)] {
-        assert_eq!(
-            store.ready("one", NOON, limit, max_bytes).await.unwrap().ready.len(),
-            found,
-            "{limit} {max_bytes}"
-        );
+    for (limit, max_bytes, found) in [
+        (3, usize::MAX, 3),
+        (10, 25, 2),
+        (10, 30, 3),
+        (10, 1, 1),
+        (10, 0, 1),
+        (10, 50, 5),
+        (6, usize::MAX, 5),
+    ] {
+        let front = store.ready("one", NOON, limit, max_bytes).await.unwrap();
+        assert_eq!((front.ready.len(), front.more), (found, found < 5), "{limit} {max_bytes}");
     }
 }
 

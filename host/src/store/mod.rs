@@ -70,11 +70,37 @@ pub struct Ready {
     pub marked_at: Option<Timestamp>,
 }
 
+impl Ready {
+    /// A message as it waits once it is stored.
+    pub fn first(new: &NewMessage) -> Self {
+        Self {
+            gateway: new.gateway.clone(),
+            place: Place { priority: new.priority, due_at: new.due_at, id: new.id },
+            state: State::Queued,
+            to: new.to.clone(),
+            content: new.content.clone(),
+            from: new.from.clone(),
+            tag: new.tag.clone(),
+            plan: new.plan.clone(),
+            progress: Progress::default(),
+            created_at: new.created_at,
+            validity: new.validity,
+            expires_at: new.expires_at,
+            deadline: new.deadline,
+            attempts: 0,
+            callback_url: new.callback_url.clone(),
+            marked_at: None,
+        }
+    }
+}
+
 /// A piece of a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Front {
     /// What is due, in order of [`Place`].
     pub ready: Vec<Ready>,
+    /// Whether more may be due than that: a bound was reached.
+    pub more: bool,
     /// When the next message of the queue is due that is not due yet.
     pub next_due: Option<Timestamp>,
 }

@@ -10,7 +10,7 @@ use crate::{
     gateway::{Gateway, GatewayState},
     message::{Outcome, OutcomeKind, Receipt, ReceiptStatus, State},
     plugin::fake::FakeProvider,
-    store::{Canceled, Place, Receipts as _, Store as _, memory::MemoryStore},
+    store::{Canceled, Receipts as _, Store as _, memory::MemoryStore},
 };
 use futures_util::FutureExt as _;
 use std::{sync::Arc, time::Duration};
@@ -104,10 +104,8 @@ async fn a_gateway_that_goes_ends_what_it_has_and_hands_over_what_waits() {
     let late = host.admit(Draft::through(&["a", "b"]));
     let only_b = host.running().into_iter().filter(|gateway| &*gateway.name == "b").collect();
     host.switch(only_b);
-    let (id, place) = (late.id, Place { priority: late.priority, due_at: late.due_at, id: late.id });
-    let deadline = late.deadline;
-    host.store.insert(vec![late], None).await.unwrap();
-    host.delivery.wake("a", place, deadline);
+    let id = late.id;
+    host.store(late).await.unwrap();
 
     for id in planned.into_iter().chain([id]) {
         let message = host.ended(id).await;
@@ -311,10 +309,8 @@ async fn what_waits_for_a_gateway_that_is_down_goes_to_one_that_comes() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let mut new = host.admit(Draft::through(&["a"]));
     new.plan = vec!["a".into(), "b".into()];
-    let (id, place) = (new.id, Place { priority: new.priority, due_at: new.due_at, id: new.id });
-    let deadline = new.deadline;
-    host.store.insert(vec![new], None).await.unwrap();
-    host.delivery.wake("a", place, deadline);
+    let id = new.id;
+    host.store(new).await.unwrap();
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(host.message(id).await.state, State::Queued);
     host.switch(vec![host.running().remove(0), gateway("b", Arc::clone(&b.handle))]);

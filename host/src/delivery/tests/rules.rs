@@ -8,7 +8,7 @@ use crate::{
     gateway::GatewayState,
     message::{Clock, Message, Outcome, OutcomeKind, Priority, State},
     plugin::fake::{FakeProvider, NOON},
-    store::{Canceled, StoreError, memory::MemoryStore},
+    store::{Canceled, Store as _, StoreError, memory::MemoryStore},
 };
 use futures_util::FutureExt as _;
 use std::{
@@ -62,6 +62,77 @@ async fn a_plain_success_is_queued_sending_sent() {
     assert_eq!(states(&message), [State::Queued, State::Sending, State::Sent]);
     assert_eq!((message.parts, &*message.provider_ids), (1, &["id-1".to_owned()][..]));
     assert_eq!(message.attempts[0].ended_at.since(message.attempts[0].started_at), Duration::from_millis(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_over_is_not_read_from_the_store() {
+    let store = Troubled::new(Arc::default(), || std::future::ready(Ok(())).boxed());
+    let gateways = vec![gateway("one", FakeProvider::accepting(Duration::from_millis(30)))];
+    let host = Host::on(store, gateways, Clock::starting_at(NOON));
+    for _ in 0..100 {
+        assert_eq!(host.sent_and_ended(Draft::through(&["one"])).await.state, State::Sent);
+    }
+    assert_eq!(host.store.reads.load(Ordering::Relaxed), 1, "what an earlier process may have left behind");
+    // More than there is room for in memory: the rest is read when its turn comes.
+    for _ in 0..5000 {
+        host.send(Draft::through(&["one"])).await;
+    }
+    host.until_nothing_waits().await;
+    let reads = host.store.reads.load(Ordering::Relaxed);
+    assert!((2..20).contains(&reads), "{reads}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_before_it_is_handed_over_goes_out_once() {
+    // Each write takes a while to be known of.
+    let store =
+        Troubled::new(Arc::default(), || tokio::time::sleep(Duration::from_millis(20)).map(Ok).boxed());
+    let provider = FakeProvider::accepting(Duration::from_millis(1));
+    let host = Host::on(store, vec![gateway("one", provider.clone())], Clock::starting_at(NOON));
+    let first = host.admit(Draft::through(&["one"]));
+    let batch = vec![first.clone()];
+    let arrivals = host.delivery.expect(&batch);
+    host.store.inner.insert(batch, None).await.unwrap();
+    // Another one's way leads past it, by way of the store.
+    host.send(Draft::through(&["one"]).text("x".repeat(1 << 20))).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(host.message(first.id).await.state, State::Queued);
+    arrivals.stored();
+    host.until_nothing_waits().await;
+    assert_eq!(provider.submitted().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_canceled_before_it_is_handed_over_does_not_go_out() {
+    let provider = FakeProvider::accepting(Duration::ZERO);
+    let host = host(vec![gateway("one", provider.clone())]);
+    let new = host.admit(Draft::through(&["one"]));
+    let (id, batch) = (new.id, vec![new]);
+    let arrivals = host.delivery.expect(&batch);
+    host.store.insert(batch, None).await.unwrap();
+    assert_eq!(host.delivery.cancel(id).await.unwrap(), Canceled::Done);
+    arrivals.stored();
+    host.sent_and_ended(Draft::through(&["one"])).await;
+    assert_eq!(provider.submitted().len(), 1);
+    assert_eq!(host.message(id).await.state, State::Canceled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_before_it_is_handed_over_goes_out_once() {
+    let pause = Outcome { after: Some(Duration::from_secs(5)), ..Outcome::new(OutcomeKind::Throttled, "no") };
+    let (a, b) = (saying(vec![pause]), FakeProvider::accepting(Duration::ZERO));
+    let host = host(vec![gateway("a", a.clone()), gateway("b", b.clone())]);
+    let new = host.admit(Draft::through(&["a", "b"]));
+    let (id, batch) = (new.id, vec![new]);
+    let arrivals = host.delivery.expect(&batch);
+    host.store.insert(batch, None).await.unwrap();
+    // The gateway pauses: what waits there goes to the other one.
+    let alone = host.send(Draft::through(&["a"])).await;
+    assert_eq!(host.ended(id).await.gateway, "b");
+    assert_eq!(host.ended(alone).await.state, State::Sent);
+    arrivals.stored();
+    host.sent_and_ended(Draft::through(&["a"])).await;
+    assert_eq!((a.submitted().len(), b.submitted().len()), (3, 1));
 }
 
 #[tokio::test(start_paused = true)]

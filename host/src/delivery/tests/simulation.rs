@@ -455,11 +455,9 @@ impl Scenario {
                     self.reload(&mut life);
                 }
                 let host = &life.host;
-                let (id, gateway, deadline) = (new.id, new.gateway.clone(), new.deadline);
-                let place = crate::store::Place { priority: new.priority, due_at: new.due_at, id };
+                let id = new.id;
                 // What fails is not accepted.
-                if host.store.insert(vec![new.clone()], None).await.is_ok() {
-                    host.delivery.wake(&gateway, place, deadline);
+                if host.store(new.clone()).await.is_ok() {
                     accepted.push(new);
                 }
                 if self.draw(|rng| rng.u32(..10)) == 0
@@ -645,10 +643,8 @@ async fn order_holds(seed: u64) {
         }
         let new = host.admit(draft);
         let place = crate::store::Place { priority, due_at: new.due_at, id: new.id };
-        let deadline = new.deadline;
         let known_at = clock.now();
-        host.store.insert(vec![new], None).await.unwrap();
-        host.delivery.wake("one", place, deadline);
+        host.store(new).await.unwrap();
         accepted.insert(place.id, (place, known_at));
         if rng.u32(..3) > 0 {
             tokio::time::sleep(Duration::from_millis(rng.u64(..20))).await;

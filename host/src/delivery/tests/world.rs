@@ -18,7 +18,10 @@ use crate::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -119,11 +122,18 @@ impl<S: Store> Host<S> {
 
     pub(super) async fn send(&self, draft: Draft) -> MessageId {
         let new = self.admit(draft);
-        let (id, gateway, deadline) = (new.id, new.gateway.clone(), new.deadline);
-        let place = Place { priority: new.priority, due_at: new.due_at, id };
-        self.store.insert(vec![new], None).await.unwrap();
-        self.delivery.wake(&gateway, place, deadline);
+        let id = new.id;
+        self.store(new).await.unwrap();
         id
+    }
+
+    /// Stores it, and hands it over.
+    pub(super) async fn store(&self, new: NewMessage) -> Result<(), StoreError> {
+        let batch = vec![new];
+        let arrivals = self.delivery.expect(&batch);
+        self.store.insert(batch, None).await?;
+        arrivals.stored();
+        Ok(())
     }
 
     pub(super) async fn message(&self, id: MessageId) -> Message {
@@ -157,6 +167,8 @@ pub(in crate::delivery) struct Troubled {
     before: Box<Before>,
     /// Every step that was taken.
     pub(super) steps: Mutex<Vec<Step>>,
+    /// How often a queue was read.
+    pub(super) reads: AtomicUsize,
 }
 
 impl Troubled {
@@ -164,7 +176,12 @@ impl Troubled {
         inner: Arc<MemoryStore>,
         before: impl Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { inner, before: Box::new(before), steps: Mutex::default() })
+        Arc::new(Self {
+            inner,
+            before: Box::new(before),
+            steps: Mutex::default(),
+            reads: AtomicUsize::default(),
+        })
     }
 }
 
@@ -290,7 +307,10 @@ impl Store for Troubled {
     ) -> BoxFuture<'_, Result<Inserted, StoreError>> {
         async move {
             (self.before)().await?;
-            self.inner.insert(batch, once).await
+            let inserted = self.inner.insert(batch, once).await?;
+            // The answer takes its time too: the message may be read before it is handed over.
+            (self.before)().await.unwrap_or_default();
+            Ok(inserted)
         }
         .boxed()
     }
@@ -341,6 +361,7 @@ impl Store for Troubled {
         limit: usize,
         max_bytes: usize,
     ) -> BoxFuture<'_, Result<Front, StoreError>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.ready(gateway, now, limit, max_bytes)
     }
 

@@ -131,11 +131,13 @@ pub(super) fn ready(
             let ready = read_ready(row)?;
             bytes += ready.content.len();
             if bytes > max_bytes && !front.ready.is_empty() {
+                front.more = true;
                 break 'queue;
             }
             front.ready.push(ready);
         }
-        if front.ready.len() >= limit {
+        front.more = front.ready.len() >= limit;
+        if front.more {
             break;
         }
     }

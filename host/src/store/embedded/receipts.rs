@@ -102,10 +102,13 @@ pub(super) fn say(connection: &Connection, part: &Candidate, receipt: &Receipt) 
 /// Puts down what a submission got from the service, and matches what the service said of it before that was known.
 pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -> rusqlite::Result<Recorded> {
     let mut recorded = Recorded { taken: true, ..Recorded::default() };
+    // By an earlier submission that got the same ids, and something may have been said of them then.
+    let mut were_known = false;
     for provider_id in &attempt.outcome.provider_ids {
-        connection
+        let new = connection
             .prepare_cached("INSERT OR IGNORE INTO part (gateway, provider_id, id) VALUES (?1, ?2, ?3)")?
             .execute(params![attempt.gateway, provider_id, id])?;
+        were_known |= new == 0;
         let part = Candidate { id: MessageId::from_bytes(*id), provider_id: provider_id.clone() };
         for (number, receipt) in early(connection, &part, &attempt.gateway)? {
             put(connection, &part, &receipt)?;
@@ -116,8 +119,7 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
     if attempt.outcome.kind == OutcomeKind::Uncertain {
         respelt::doubt(connection, &attempt.gateway)?;
     }
-    // Also where an earlier submission got the same ids, and something was said of them then.
-    if !attempt.outcome.provider_ids.is_empty() {
+    if were_known || recorded.receipts > 0 {
         (recorded.moved, _) = move_on(connection, id, &attempt.gateway)?;
     }
     Ok(recorded)

@@ -1,7 +1,7 @@
 //! The tables, and how a database of an earlier version is brought to them.
 
 use super::OpenError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{path::Path, time::Duration};
 
 /// Each step leads from the version of its index to the next.
@@ -197,6 +197,8 @@ fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(2))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Plans depend on no value: else a statement with `LIMIT ?` is prepared anew each time that it is run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: the WAL is fsynced at every commit, which is what an accepted message relies on.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -272,12 +272,13 @@ impl Store for MemoryStore {
         self.open(|kept| {
             let Some(queue) = kept.queues.get(gateway) else { return Ok(Front::default()) };
             let later = queue.iter().map(|place| place.due_at).filter(|due_at| *due_at > now);
-            let mut front = Front { ready: Vec::new(), next_due: later.min() };
+            let mut front = Front { next_due: later.min(), ..Front::default() };
             let mut bytes = 0;
-            for &place in queue.iter().filter(|place| place.due_at <= now).take(limit) {
+            for &place in queue.iter().filter(|place| place.due_at <= now) {
                 let Some(entry) = kept.messages.get(&place.id) else { continue };
                 bytes += entry.content.len();
-                if bytes > max_bytes && !front.ready.is_empty() {
+                front.more = front.ready.len() >= limit || (bytes > max_bytes && !front.ready.is_empty());
+                if front.more {
                     break;
                 }
                 front.ready.push(entry.ready(gateway, place, entry.content.clone()));
