@@ -28,7 +28,7 @@ enum Task {
         #[arg(last = true)]
         serve: Vec<OsString>,
     },
-    /// Run every test, unit to end-to-end.
+    /// Run every test, unit to end-to-end. What they need of the machine is looked for first.
     Test {
         /// Only tests whose name contains this.
         #[arg(long, value_name = "TEXT")]

@@ -40,33 +40,44 @@ const NEEDS: &[Need] = &[
         why: "a service that takes messages over HTTP",
         remedy: Remedy::Debian("nginx"),
     },
-    Need { program: "curl", why: "a client that speaks TLS", remedy: Remedy::Debian("curl") },
-    Need { program: "openssl", why: "another", remedy: Remedy::Debian("openssl") },
+    Need {
+        program: "curl",
+        why: "a client that speaks TLS, and runs the commands of the guides",
+        remedy: Remedy::Debian("curl"),
+    },
+    Need { program: "openssl", why: "another client that speaks TLS", remedy: Remedy::Debian("openssl") },
     Need { program: "tinyproxy", why: "an HTTP proxy", remedy: Remedy::Debian("tinyproxy") },
     Need { program: "mkfs.ext4", why: "makes a disk that gets full", remedy: Remedy::Debian("e2fsprogs") },
-    Need { program: "mount", why: "mounts it, as root", remedy: Remedy::Debian("mount") },
+    Need { program: "mount", why: "mounts that disk, as root", remedy: Remedy::Debian("mount") },
     Need {
         program: "postfix",
         why: "a mail server, which only root may start",
         remedy: Remedy::Debian("postfix"),
     },
-    Need { program: "saslpasswd2", why: "makes its users", remedy: Remedy::Debian("sasl2-bin") },
+    Need {
+        program: "saslpasswd2",
+        why: "makes users of the mail server",
+        remedy: Remedy::Debian("sasl2-bin"),
+    },
     Need { program: "node", why: "runs an SMSC", remedy: Remedy::Debian("nodejs") },
-    Need { program: "npm", why: "installs it", remedy: Remedy::Debian("npm") },
-    Need { program: "curl", why: "runs the commands of the guides", remedy: Remedy::Debian("curl") },
+    Need { program: "npm", why: "installs the SMSC", remedy: Remedy::Debian("npm") },
     Need { program: "sqlite3", why: "backs up the store", remedy: Remedy::Debian("sqlite3") },
     Need { program: "microsocks", why: "a SOCKS5 proxy", remedy: Remedy::Debian("microsocks") },
     Need { program: "prometheus", why: "reads the figures", remedy: Remedy::Debian("prometheus") },
     Need { program: "promtool", why: "tests its rules", remedy: Remedy::Debian("prometheus") },
     Need { program: "zsh", why: "reads its completions", remedy: Remedy::Debian("zsh") },
-    Need { program: "fish", why: "reads its own", remedy: Remedy::Debian("fish") },
+    Need { program: "fish", why: "reads its completions", remedy: Remedy::Debian("fish") },
     Need { program: "man", why: "shows the man pages", remedy: Remedy::Debian("man-db") },
     Need {
         program: "debootstrap",
         why: "makes a Debian to install the package in",
         remedy: Remedy::Debian("debootstrap"),
     },
-    Need { program: "systemd-nspawn", why: "boots it, as root", remedy: Remedy::Debian("systemd-container") },
+    Need {
+        program: "systemd-nspawn",
+        why: "boots that Debian, as root",
+        remedy: Remedy::Debian("systemd-container"),
+    },
     Need { program: "systemd-analyze", why: "judges the unit", remedy: Remedy::Debian("systemd") },
 ];
 
@@ -92,9 +103,8 @@ fn provide_programs() -> Result<()> {
             (None, Remedy::Words(words)) => unmet.push(format!("no {program} ({why}): {words}")),
         }
     }
-    // Debian keeps this part of Python apart.
-    if find("python3").is_some() && !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
-    {
+    // Debian keeps this part of Python apart, and installs it with nothing else.
+    if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         packages.push("python3-venv");
     }
     packages.dedup();

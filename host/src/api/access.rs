@@ -223,7 +223,7 @@ impl Identity<'_> {
     /// Whether they may change how the host runs. Without keys nobody may.
     pub(super) fn must_administer(&self) -> Result<(), Problem> {
         if self.key.is_none() {
-            let what = "it takes an API key with the scope \"admin\"; there is no key in the configuration";
+            let what = "it takes an API key with the scope \"admin\", and the configuration has none; make one with `gatepost api-key new NAME --scope admin`, or change the files and reload with SIGHUP (`systemctl reload gatepost`)";
             return Err(Problem::forbidden(what));
         }
         if self.may(Scope::Admin) { Ok(()) } else { Err(Self::forbidden("admin")) }
@@ -253,7 +253,7 @@ impl Identity<'_> {
     /// Whether they may post receipts of this gateway. Without keys nobody may.
     pub(super) fn must_post_receipts(&self, gateway: &str) -> Result<(), Problem> {
         if self.key.is_none() {
-            let what = "receipts are taken with an API key that has the scope \"receipt\"; there is no key in the configuration";
+            let what = "receipts are taken with an API key that has the scope \"receipt\", and the configuration has none; make one with `gatepost api-key new NAME --scope receipt --gateway GATEWAY`";
             return Err(Problem::forbidden(what));
         }
         if !self.may(Scope::Receipt) {

@@ -86,7 +86,9 @@ fn make(new: &New) -> Result<Ended, Ended> {
         ));
     }
     report::text(format!("{key}\n\n{block}"));
-    report::note("the first line is the key, which is shown only now; add the block to gatepost.toml");
+    report::note(
+        "the first line is the key, which is shown only now; add the block to gatepost.toml, and reload",
+    );
     Ok(Ended::Well)
 }
 

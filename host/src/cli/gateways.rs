@@ -26,7 +26,7 @@ pub(super) struct Gateways {
     #[command(subcommand)]
     what: Option<What>,
     /// Print JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN)]
     json: bool,
     #[command(flatten)]
     server: ServerArguments,

@@ -27,7 +27,7 @@ pub(super) struct Messages {
     #[command(subcommand)]
     what: Option<What>,
     /// Print JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN)]
     json: bool,
     #[command(flatten)]
     server: ServerArguments,

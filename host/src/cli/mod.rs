@@ -105,12 +105,15 @@ enum Command {
     OpenApi,
 }
 
+/// Where options that several commands share stand in a help: clap would mix them with those that only this one has.
+const AFTER_ITS_OWN: usize = 100;
+
 /// The configuration file, for every command that reads one.
 #[derive(Debug, clap::Args)]
 struct ConfigArgument {
     /// Configuration file. Default: GATEPOST_CONFIG of the environment, then etc/gatepost/gatepost.toml of the installation, then /etc/gatepost/gatepost.toml.
     // Not by clap, for which an empty variable is a value that is missing.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = AFTER_ITS_OWN, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Routes {
     #[command(subcommand)]
     what: Option<What>,
     /// Print JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN)]
     json: bool,
     #[command(flatten)]
     server: ServerArguments,

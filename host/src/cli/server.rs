@@ -17,14 +17,14 @@ use std::{
 pub(super) struct ServerArguments {
     /// The running host. Default: GATEPOST_SERVER of the environment, then where the configuration lets it listen, then
     /// http://127.0.0.1:8025.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN, value_name = "URL")]
     server: Option<String>,
     /// File with the API key; else it is taken from the environment, GATEPOST_API_KEY.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// File with the certificate of the CA that signed the host's, in PEM form; without it the system's count, or those that
     /// SSL_CERT_FILE names.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = super::AFTER_ITS_OWN, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) config: ConfigArgument,
@@ -115,6 +115,17 @@ impl ServerArguments {
             return Err(wrong("the API key has a line break or control character in it; give the key alone"));
         }
         Ok(key)
+    }
+}
+
+/// The command that lists what there is in place of what there is not, by the type of the problem.
+fn list_of(problem: &str) -> Option<&'static str> {
+    match problem.rsplit(':').next()? {
+        "no-such-message" => Some("`gatepost messages` lists them"),
+        "no-such-gateway" => Some("`gatepost gateways` lists them"),
+        "no-such-provider" => Some("`gatepost providers` lists them"),
+        "no-such-resource" => Some("look at --server"),
+        _ => None,
     }
 }
 
@@ -213,25 +224,28 @@ impl Server {
         let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
         let reason = match (text("title"), text("detail")) {
             ("", _) => "this does not look like Gatepost".to_owned(),
-            (title, "") => title.to_owned(),
+            // How a client of its own would send the key.
+            (title, _) if status == StatusCode::UNAUTHORIZED && self.key.is_none() => title.to_owned(),
+            (title, detail) if detail.is_empty() || detail == title => title.to_owned(),
             (title, detail) => format!("{title}: {detail}"),
         };
         let mend = match status {
-            StatusCode::UNAUTHORIZED if self.key.is_some() => {
-                "give a key of the host's in GATEPOST_API_KEY or with --api-key-file; `gatepost api-key new` makes one"
-            }
+            _ if text("title").is_empty() => Some("look at --server"),
+            StatusCode::UNAUTHORIZED if self.key.is_some() => Some(
+                "give a key of the host's in GATEPOST_API_KEY or with --api-key-file; `gatepost api-key new` makes one",
+            ),
             StatusCode::UNAUTHORIZED => {
-                "put the API key into GATEPOST_API_KEY, or name a file with --api-key-file"
+                Some("put the API key into GATEPOST_API_KEY, or name a file with --api-key-file")
             }
-            StatusCode::FORBIDDEN => "use another API key",
-            StatusCode::SERVICE_UNAVAILABLE => "try again in a moment",
-            StatusCode::UNPROCESSABLE_ENTITY => "correct it",
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT if !text("title").is_empty() => {
-                "look at what is there"
-            }
-            _ => "look at --server",
+            StatusCode::FORBIDDEN if self.key.is_some() => Some("use another API key"),
+            StatusCode::SERVICE_UNAVAILABLE => Some("try again in a moment"),
+            StatusCode::NOT_FOUND => list_of(text("type")),
+            // The detail says it.
+            StatusCode::FORBIDDEN | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => None,
+            _ => Some("look at --server"),
         };
-        report::error(format!("{what}: {} answers {}: {reason}; {mend}", self.url, status.as_u16()));
+        let mend = mend.map(|mend| format!("; {mend}")).unwrap_or_default();
+        report::error(format!("{what}: {} answers {}: {reason}{mend}", self.url, status.as_u16()));
         let errors = answer.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         // A single one is the detail already.
         for error in errors.iter().filter(|_| errors.len() > 1) {

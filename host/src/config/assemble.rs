@@ -190,10 +190,16 @@ fn keys_or_loopback(top: &Table<'_>, server: Option<&Table<'_>>, config: &Config
     let place = listen.map_or_else(|| top.location.clone(), |entry| entry.location);
     if config.server.listen.ip().is_loopback() {
         let what = "there is no API key: every program on this machine may send and read messages";
-        reader.warnings.push(problem_at(place, "api_keys", what, "add an [[api_keys]] entry"));
+        reader.warnings.push(problem_at(
+            place,
+            "api_keys",
+            what,
+            "add an [[api_keys]] entry, as `gatepost api-key new NAME` prints it",
+        ));
     } else {
         let what = "listens beyond this machine, and there is no API key: anybody could send";
-        let mend = "add an [[api_keys]] entry, or listen on 127.0.0.1";
+        let mend =
+            "add an [[api_keys]] entry, as `gatepost api-key new NAME` prints it, or listen on 127.0.0.1";
         reader.problems.push(problem_at(place, "server.listen", what, mend));
     }
 }

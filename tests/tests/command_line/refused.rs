@@ -38,12 +38,44 @@ fn a_host_that_does_not_answer_or_not_to_this_key() {
     refused(&gateways, &[("GATEPOST_API_KEY", "app")], 2, &["403", "read", "another API key"]);
     refused(&["reload", "--server", &url], &[("GATEPOST_API_KEY", "eye")], 2, &["403", "admin"]);
     let show = ["gateways", "show", "nowhere", "--server", url.as_str()];
-    refused(&show, &[("GATEPOST_API_KEY", "eye")], 2, &["404", "no such gateway"]);
+    refused(&show, &[("GATEPOST_API_KEY", "eye")], 2, &["404", "no such gateway", "`gatepost gateways`"]);
     let file = ["messages", "--server", url.as_str(), "--api-key-file", "/nonexistent"];
     refused(&file, &[], 2, &["/nonexistent", "No such file", "name a file"]);
     refused(&["messages", "--server", "8025"], &[], 2, &["--server", "http://127.0.0.1:8025"]);
     let tls = url.replace("http:", "https:");
     refused(&["messages", "--server", &tls], &[], 1, &["does not speak TLS", "http://"]);
+}
+
+#[test]
+fn a_host_without_keys_that_is_to_be_changed() {
+    let site = Site::new("");
+    let host = Host::start(&site);
+    let url = host.url("");
+    refused(&["reload", "--server", &url], &[], 2, &["403", "gatepost api-key new", "SIGHUP"]);
+    let ended = run(&["gateways", "check", "outbox", "--server", &url], &[]);
+    assert!(!ended.stderr.contains("another API key"), "there is none to use: {ended:?}");
+}
+
+#[test]
+fn no_remedy_is_told_twice() {
+    let site = Site::new(&api_key("app", &["send", "read"], ""));
+    let host = Host::start(&site);
+    let url = host.url("");
+    let told = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let ended = run(&[arguments, &["--server", &url]].concat(), environment);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        ended.stderr
+    };
+    let key = [("GATEPOST_API_KEY", "app")];
+    let show = told(&["messages", "show", "01a20dd4-9d13-742c-b3ec-358b8a0aa766"], &key);
+    assert_eq!(
+        (show.matches("no such message").count(), show.matches("`gatepost messages`").count()),
+        (1, 1)
+    );
+    let send = told(&["send", "--to", TO, "--gateway", "nowhere", "hello"], &key);
+    assert!(send.trim_end().ends_with("name one that the configuration defines"), "{send}");
+    let list = told(&["messages"], &[]);
+    assert!(list.contains("GATEPOST_API_KEY") && !list.contains("Bearer"), "{list}");
 }
 
 #[test]

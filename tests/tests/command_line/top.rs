@@ -129,6 +129,8 @@ fn one_frame_is_plain_text() {
         assert!(line.contains("up") && line.contains("0/64"), "{line}");
         assert!(once.stdout.contains(LONG), "{once:?}");
     }
+    let narrow = Terminal::run(24, 80, &["top", "--once", "--server", &url], &[]).until_the_end();
+    assert!(narrow.text().contains("webhooks waiting 0"), "the totals fit: {narrow:?}");
     let once = Terminal::run(24, 120, &["top", "--once", "--server", &url], &[]).until_the_end();
     assert!(once.is_given_back() && !once.raw().contains("\u{1b}[?"), "it was never taken: {once:?}");
 

@@ -26,6 +26,7 @@ fn the_provider_of_the_guide_is_built_dropped_in_and_delivers() {
     let build = guide
         .block("sh", "cargo build")
         .with("cargo build --release", &format!("{} build --quiet", cargo.to_str().unwrap()))
+        .with("sudo install", "install")
         .with("target/release", target.join("debug").to_str().unwrap())
         .with("/usr/lib/gatepost/providers", site.path().join("plugins").to_str().unwrap());
     // As the courier is built, so that the dependencies of both are built once.

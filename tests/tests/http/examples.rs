@@ -104,7 +104,7 @@ fn the_commented_http_example_sends_json() {
     assert_eq!(arrived.line(), "POST /v1/accounts/7/messages HTTP/1.1");
     assert_eq!(
         arrived.body(),
-        r#"{"recipients": [{"phone": "00491701234567"}], "text": "Your code is Your code is 123456", "flash": false, "sender": "ACME"}"#
+        r#"{"recipients": [{"phone": "00491701234567"}], "text": "Your code is 123456", "flash": false, "sender": "ACME"}"#
     );
     assert_eq!(arrived.text("content_type"), "application/json");
 }

@@ -23,17 +23,17 @@ const COLUMNS: [Column; 9] = [
 pub(super) fn lines(view: &View, server: &str, look: Look) -> Vec<String> {
     let width = look.width.unwrap_or(usize::MAX);
     let head = format!("gatepost {} at {server}, up {}", view.version, time(view.up_seconds));
-    let totals = format!(
-        "accepted {}/s, sent {}/s, failed {}/s; queued {} of {}, in flight {}, webhooks waiting {}",
+    let rates = format!(
+        "accepted {}/s, sent {}/s, failed {}/s",
         rate(view.accepted_per_second),
         rate(view.sent_per_second),
-        rate(view.failed_per_second),
-        view.queue_depth,
-        view.queue_limit,
-        view.in_flight,
-        view.webhooks_waiting
+        rate(view.failed_per_second)
     );
-    let mut lines = [head, totals].map(|line| cut(&printable::line(&line), width)).to_vec();
+    let waiting = format!(
+        "queued {} of {}, in flight {}, webhooks waiting {}",
+        view.queue_depth, view.queue_limit, view.in_flight, view.webhooks_waiting
+    );
+    let mut lines = [head, rates, waiting].map(|line| cut(&printable::line(&line), width)).to_vec();
     if !view.writable {
         lines.push(trouble("the store can't be written: nothing is accepted", look));
     }
