@@ -18,7 +18,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file can't be read.
-    #[error("{}: the configuration can't be read: {source}; it may hold passwords: run this as root or as its owner, or name another with --config", .file.display())]
+    #[error("{}: the configuration can't be read: {source}; name another with --config, or run this as a user who may read it, such as root", .file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,

@@ -47,10 +47,12 @@ fn every_command_has_help_with_examples_and_a_man_page() {
         let shown = outside("man", &["--warnings", "--local-file", page.to_str().unwrap()]);
         assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""), "{page:?}");
         assert!(
-            shown.stdout.contains("SYNOPSIS") && shown.stdout.contains("Examples:"),
+            shown.stdout.contains("SYNOPSIS") && shown.stdout.contains("EXAMPLES"),
             "{page:?}: {}",
             shown.stdout
         );
+        let example = help.stdout.lines().skip_while(|line| *line != "Examples:").nth(1).unwrap();
+        assert!(shown.stdout.contains(example), "the line is kept: {example} in {}", shown.stdout);
     }
     assert_eq!(fs::read_dir(&manual).unwrap().count(), all.len(), "no page is of a command that is hidden");
 }
