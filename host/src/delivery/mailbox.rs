@@ -77,7 +77,7 @@ impl Mailbox {
         self.kept().withdraw(ids);
     }
 
-    /// Leaves those that come another way.
+    /// Takes those out of what was read that come this way.
     pub(super) fn retain_unexpected(&self, found: &mut Vec<Ready>) {
         let kept = self.kept();
         found.retain(|ready| !kept.expected.contains(&ready.place.id));
