@@ -2,7 +2,7 @@
 
 use crate::{
     gateway::{self, Gatepost},
-    report::{Targets, Wanted, table},
+    report::{Targets, Wanted, rounds, table},
     rows::{HEADS, cells, quotients},
     run::{Load, Measured, Running},
     ways,
@@ -37,10 +37,10 @@ pub(crate) fn print(runs: usize, targets: &mut Targets) {
     let subject = gatepost.subject("smsc", String::new());
     let mut running = Running::start(&subject, &ledger, load);
     let (mut empty, mut full) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
+    rounds(runs, || {
         empty.push(ways::smpp(load, Duration::ZERO));
         full.push(running.measure(load));
-    }
+    });
     assert!(depth() >= WAITING as f64, "they have not stayed");
     let full_name = format!("with {WAITING} waiting for another gateway");
     table(&HEADS, &[cells("with an empty store", &empty), cells(&full_name, &full)]);

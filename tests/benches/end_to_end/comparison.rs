@@ -6,7 +6,7 @@ use crate::{
     gateway::{self, Gatepost},
     generator::Pace,
     kannel::{Kannel, Kept},
-    report::{Targets, Wanted, table},
+    report::{Targets, Wanted, rounds, table},
     rows::{HEADS, cells, quotients},
     run::{Load, Measured, Running, Subject, run},
     ways,
@@ -76,12 +76,12 @@ impl Runs {
 }
 
 /// Measures and prints the comparison, so many rounds of it.
-pub(crate) fn print(rounds: usize, targets: &mut Targets) {
+pub(crate) fn print(count: usize, targets: &mut Targets) {
     let (mut runs, mut disk) = (ALL.map(|_| Runs::default()), Vec::new());
-    for _ in 0..rounds {
+    rounds(count, || {
         disk.push(Disk::measure(1));
         runs.iter_mut().zip(ALL).for_each(|(runs, (who, _))| runs.add(who));
-    }
+    });
     let mut lines = Vec::new();
     let loads: [(&str, Of); 3] = [
         ("50 connections", |runs| &runs.closed),

@@ -29,11 +29,6 @@ pub(crate) struct Kannel {
     _folder: TempDir,
 }
 
-/// Whether it can be started here.
-pub(crate) fn is_installed() -> bool {
-    ["bearerbox", "smsbox"].iter().all(|name| Path::new(program(name).get_program()).is_file())
-}
-
 impl Kannel {
     pub(crate) fn start(smsc: u16, kept: Kept) -> Self {
         let folder = TempDir::new().unwrap();

@@ -2,6 +2,14 @@
 
 use gatepost_tests::statistics::{median, spread};
 
+/// Runs this so often, and says on stderr how far it is: a table comes at the end.
+pub(crate) fn rounds(count: usize, mut round: impl FnMut()) {
+    for number in 1..=count {
+        eprintln!("round {number} of {count}");
+        round();
+    }
+}
+
 /// Prints a table, its columns aligned.
 pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {

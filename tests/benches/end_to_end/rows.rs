@@ -2,7 +2,7 @@
 
 use crate::{
     disk::Disk,
-    report::{Targets, Wanted, figure, table},
+    report::{Targets, Wanted, figure, rounds, table},
     run::{Load, Measured, Until},
     store, ways,
 };
@@ -39,10 +39,10 @@ impl Row {
 pub(crate) fn print(runs: usize, targets: &mut Targets) {
     let mut rows = CONNECTIONS.map(|connections| Row { connections, ..Row::default() });
     let mut slow = Vec::new();
-    for _ in 0..runs {
+    rounds(runs, || {
         rows.iter_mut().for_each(Row::run);
         slow.push(ways::smpp(ways::slow_load(), ways::LATENCY));
-    }
+    });
     print_store(&rows);
     print_ways(&rows, &slow);
     let [_, fifty, five_hundred] = &rows;
