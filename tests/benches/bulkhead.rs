@@ -10,6 +10,7 @@
 use gatepost_tests::{
     Host, Site, client,
     peers::{misbehaving::Misbehaving, nginx::Nginx},
+    statistics::median,
 };
 use serde_json::json;
 use std::{
@@ -86,12 +87,9 @@ fn main() {
         println!("pair {pair}: alone {alone:>10.3?}, beside one that hangs {beside:>10.3?}");
         differences.push((beside.as_secs_f64() / alone.as_secs_f64(), beside.saturating_sub(alone)));
     }
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let ratio = median(differences.iter().map(|(ratio, _)| *ratio).collect());
-    let more = median(differences.iter().map(|(_, more)| more.as_secs_f64()).collect());
+    let (ratios, more): (Vec<_>, Vec<_>) =
+        differences.iter().map(|(ratio, more)| (*ratio, more.as_secs_f64())).unzip();
+    let (ratio, more) = (median(&ratios), median(&more));
     let within = ratio <= SHARE || more <= SLACK.as_secs_f64();
     println!(
         "median: {ratio:.2} times, {:.2} ms more: {} (at most {SHARE} times, or {SLACK:?} more)",

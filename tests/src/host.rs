@@ -1,6 +1,6 @@
 //! A running host.
 
-use crate::{Answer, Site, client, command, eventually, tree};
+use crate::{Answer, Site, client, command, eventually, tree, usage};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -164,11 +164,14 @@ impl Host {
         })
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A figure of the process, as Linux has it: `VmRSS`, `VmHWM`, in KiB.
     pub fn memory(&self, figure: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
-        line.unwrap().split_whitespace().next().unwrap().parse().unwrap()
+        usage::memory(self.child.id(), figure)
     }
 
     /// A figure of `/metrics`, by its name with its labels.

@@ -34,6 +34,7 @@ pub mod figures;
 pub mod fixtures;
 pub mod guide;
 pub mod host;
+pub mod http1;
 pub mod load;
 pub mod outcome;
 pub mod peers;
@@ -41,7 +42,9 @@ pub mod random;
 pub mod raw;
 pub mod site;
 pub mod skip;
+pub mod statistics;
 pub mod tree;
+pub mod usage;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -71,10 +71,7 @@ enum Task {
         backlog: u64,
     },
     /// The benchmarks, with ratios measured in one run.
-    Bench {
-        /// Only this one: store, abi, smpp or bulkhead.
-        name: Option<String>,
-    },
+    Bench(bench::Wishes),
 }
 
 fn main() -> ExitCode {
@@ -106,6 +103,6 @@ fn perform(task: Task) -> Result<()> {
         }
         Task::Docs { check } => docs::docs(&workspace, check),
         Task::Soak { rounds, backlog } => suite::soak(&workspace, rounds, backlog),
-        Task::Bench { name } => bench::bench(&workspace, name.as_deref()),
+        Task::Bench(wishes) => bench::bench(&workspace, &wishes),
     }
 }

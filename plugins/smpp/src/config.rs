@@ -207,13 +207,7 @@ impl Config {
                 Some("payload") => Long::Payload,
                 _ => Long::Udh,
             },
-            encoding: match definition.text("ENCODING") {
-                Some("gsm7") => Encoding::Gsm7,
-                Some("gsm7-packed") => Encoding::Gsm7Packed,
-                Some("ucs2") => Encoding::Ucs2,
-                Some("latin1") => Encoding::Latin1,
-                _ => Encoding::Auto,
-            },
+            encoding: Encoding::named(definition.text("ENCODING").unwrap_or_default()),
             most_parts: u8::try_from(number("MAX_PARTS", 10)).unwrap_or(10),
             regexp,
         })

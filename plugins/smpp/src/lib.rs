@@ -86,4 +86,11 @@ pub fn read_stream(bytes: &[u8]) -> usize {
     count
 }
 
+/// Writes a text in the encoding of this name, for benchmarks; how many parts it takes, unless it does not fit.
+#[doc(hidden)]
+pub fn cut_text(text: &str, encoding: &str) -> Option<usize> {
+    let parts = text::parts(text, text::Encoding::named(encoding), text::Long::Udh, u8::MAX, 1);
+    parts.ok().map(|(_, parts)| parts.len())
+}
+
 gatepost_provider_api::export_provider!(Smpp);

@@ -18,6 +18,19 @@ pub(crate) enum Encoding {
     Latin1,
 }
 
+impl Encoding {
+    /// The one of this name in a definition; what is none is the default.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "gsm7" => Self::Gsm7,
+            "gsm7-packed" => Self::Gsm7Packed,
+            "ucs2" => Self::Ucs2,
+            "latin1" => Self::Latin1,
+            _ => Self::Auto,
+        }
+    }
+}
+
 /// How long texts are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Long {

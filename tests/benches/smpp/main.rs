@@ -13,9 +13,12 @@
 mod bare;
 mod provider;
 
-use gatepost_tests::peers::sink::Sink;
+use gatepost_tests::{
+    peers::sink::Sink,
+    statistics::{median, spread},
+};
 use provider::Provider;
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// How often and how long is measured without latency.
@@ -37,17 +40,6 @@ const OF_WINDOW: f64 = 0.95;
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn spread(values: &[f64]) -> RangeInclusive<f64> {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    least..=values.iter().copied().fold(0.0, f64::max)
 }
 
 fn verdict(what: &str, shares: &[f64], wanted: f64) {

@@ -4,6 +4,7 @@ pub mod certificates;
 pub mod collector;
 pub mod debian;
 pub mod disk;
+pub mod http_sink;
 pub mod misbehaving;
 pub mod nginx;
 pub mod node;

@@ -1,5 +1,5 @@
 //! An SMSC that takes every message, for benchmarks: a real one would be the limit itself. Each `submit_sm` is decoded, and refused if it makes
-//! no sense; all that came in one read is answered with one write, after a time if it is told to.
+//! no sense; all that came in one read is answered with one write, after a time if it is told to. Who wants to know is told each text before.
 //!
 //! # Source
 //! SMPP 3.4, sections 3.2 (header), 4.1 (bind), 4.2 (unbind), 4.4 (submit_sm), 4.11 (enquire_link), 4.3 (generic_nack).
@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use rusmpp::{Command, Pdu, decode::DecodeWithLength as _};
 use std::{
     collections::VecDeque,
+    fmt,
     io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -39,22 +40,45 @@ pub struct Sink {
     accepting: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
+/// Is told each text as it came: the content of the field short_message.
+pub type Told = dyn Fn(&[u8]) + Send + Sync;
+
 struct Shared {
+    told: Box<Told>,
     taken: AtomicU64,
     most_unanswered: AtomicU64,
-    latency_us: AtomicU64,
+    latency: Duration,
     stopped: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("latency", &self.latency)
+            .field("taken", &self.taken)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sink {
     /// One that answers each part after `latency`.
     pub fn start(latency: Duration) -> Self {
+        Self::telling(latency, Box::new(|_| {}))
+    }
+
+    /// The same; `told` is told each text when it arrives.
+    pub fn telling(latency: Duration, told: Box<Told>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::<Shared>::default();
-        shared.latency_us.store(u64::try_from(latency.as_micros()).unwrap(), Ordering::Relaxed);
+        let shared = Arc::new(Shared {
+            told,
+            latency,
+            taken: AtomicU64::new(0),
+            most_unanswered: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            connections: Mutex::default(),
+        });
         let serving = Arc::clone(&shared);
         let accepting = thread::spawn(move || {
             let mut threads = Vec::new();
@@ -98,7 +122,7 @@ impl Drop for Sink {
 fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let late = Late::default();
-    let latency = Duration::from_micros(shared.latency_us.load(Ordering::Relaxed));
+    let latency = shared.latency;
     thread::scope(|scope| {
         if !latency.is_zero() {
             let stream = stream.try_clone()?;
@@ -127,7 +151,8 @@ fn converse(stream: &mut TcpStream, shared: &Shared, latency: Duration, late: &L
                 SUBMIT_SM => {
                     number += 1;
                     submits += 1;
-                    let status = if makes_sense(&input[begin - length..begin]) { 0 } else { SYSTEM_ERROR };
+                    let taken = take(&input[begin - length..begin], &shared.told);
+                    let status = taken.map_or(SYSTEM_ERROR, |()| 0);
                     pdu(
                         &mut answers,
                         SUBMIT_SM | RESPONSE,
@@ -155,14 +180,14 @@ fn converse(stream: &mut TcpStream, shared: &Shared, latency: Duration, late: &L
     }
 }
 
-/// Whether there is somebody whom this `submit_sm` is for, and a text.
-fn makes_sense(frame: &[u8]) -> bool {
+/// Takes this `submit_sm`, if there is somebody whom it is for, and a text.
+fn take(frame: &[u8], told: &Told) -> Option<()> {
     let mut body = BytesMut::from(&frame[4..]);
     let length = body.len();
-    let Ok((command, _)) = Command::decode(&mut body, length) else { return false };
-    let Some(Pdu::SubmitSm(submit)) = command.pdu() else { return false };
+    let (command, _) = Command::decode(&mut body, length).ok()?;
+    let Some(Pdu::SubmitSm(submit)) = command.pdu() else { return None };
     let has_text = !submit.short_message().is_empty() || !submit.tlvs().is_empty();
-    !submit.destination_addr.is_empty() && has_text
+    (!submit.destination_addr.is_empty() && has_text).then(|| told(submit.short_message().as_ref()))
 }
 
 /// command_id, sequence number and length of the first PDU, if all of it is there.
