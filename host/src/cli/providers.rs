@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::providers as api,
     app,
-    config::Config,
+    config::{Config, ConfigProblem, ConfigProblems, Draft},
     plugin::{Found, Library, Registry, Standing},
 };
 use gatepost_provider_api::{Kind, Parameter};
@@ -50,11 +50,27 @@ pub(super) fn run(arguments: &Providers) -> Ended {
 fn registry(arguments: &Providers) -> Result<Registry, Ended> {
     // Without any configuration the installation's own providers are there all the same.
     let named = installation::config_file(&arguments.config).is_some();
-    let config = if named { Some(installation::load(&arguments.config)?) } else { None };
-    let config = config.unwrap_or_else(Config::empty);
+    let config = if named { configured(&arguments.config)? } else { Config::empty() };
     let copies = app::temporary_folder().map_err(failed)?;
     // An opened library stays open when its file is gone.
     app::load_providers(&config, &installation::provider_dirs(), copies.path()).map_err(failed)
+}
+
+/// The configuration as far as libraries are concerned: a gateway that is wrong hides no provider that would help to mend it.
+fn configured(argument: &ConfigArgument) -> Result<Config, Ended> {
+    let Draft { config, problems, .. } = installation::read(argument)?;
+    let is_of_libraries = |problem: &ConfigProblem| {
+        matches!(problem.key.split('.').next(), Some("plugins" | "provider" | ConfigProblem::SYNTAX))
+    };
+    let (own, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(is_of_libraries);
+    if !own.is_empty() {
+        report::problems(ConfigProblems::new(own));
+        return Err(Ended::Wrong);
+    }
+    if !others.is_empty() {
+        report::warning("something else is wrong with the configuration; `gatepost check` says what");
+    }
+    Ok(config)
 }
 
 const COLUMNS: [Column; 6] = [

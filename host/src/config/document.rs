@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
         }
         let problem = |error: toml::de::Error| ConfigProblem {
             location: self.location(&error.span().unwrap_or(0..0)),
-            key: "TOML".into(),
+            key: ConfigProblem::SYNTAX.into(),
             what: error.message().replace('\n', ", "),
             mend: "correct it; strings are in quotes, tables in [brackets], each key stands once".into(),
         };

@@ -30,6 +30,11 @@ pub struct ConfigProblem {
     pub mend: String,
 }
 
+impl ConfigProblem {
+    /// In place of a key where a file is no TOML.
+    pub const SYNTAX: &str = "TOML";
+}
+
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}: {}; {}", self.location, self.key, self.what, self.mend)

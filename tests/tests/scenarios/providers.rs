@@ -1,6 +1,6 @@
 //! `gatepost providers`: without a server, and without a flag in a tree of its own.
 
-use gatepost_tests::gatepost;
+use gatepost_tests::{Site, gatepost};
 
 #[test]
 fn it_lists_what_is_found_in_its_own_tree() {
@@ -26,4 +26,19 @@ fn with_a_name_it_prints_the_parameter_table() {
     let unknown = gatepost(&["providers", "scirpt"]);
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(unknown.output().contains("script"), "the nearest name: {unknown:?}");
+}
+
+#[test]
+fn a_gateway_that_is_wrong_hides_no_provider() {
+    let site =
+        Site::new("[gateways.unset]\nprovider = \"http\"\nparameters = { URL = { env = \"UNSET\" } }\n");
+    let providers = || gatepost(&["providers", "--config", site.config().to_str().unwrap()]);
+    let listed = providers();
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert!(listed.stdout.contains("http.so") && listed.stderr.contains("gatepost check"), "{listed:?}");
+
+    site.configure(&site.configuration().replace("[plugins]", "[plugins]\nfolder = \"none\""));
+    let refused = providers();
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+    assert!(refused.stderr.contains("plugins.folder") && !refused.stderr.contains("UNSET"), "{refused:?}");
 }
