@@ -28,8 +28,8 @@ impl Ended {
     }
 }
 
-/// What it says of colours is meant for the tests' own output.
-const COLOURS: [&str; 3] = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"];
+/// What it says of colours is meant for the tests' own output. On `CI`, every terminal is taken for one that has them.
+const COLOURS: [&str; 4] = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"];
 
 /// A command without what this test's environment says to Gatepost.
 pub fn clean(program: &Path) -> Command {
