@@ -196,7 +196,10 @@ fn a_request_with_a_key_is_carried_out_once_even_across_a_kill() {
 
 #[test]
 fn what_nobody_takes_in_time_expires() {
-    let site = site();
+    // More attempts than there is time for, however short its random pauses are.
+    let patient = "[gateways.away]\nprovider = \"script\"\nretry = { attempts = 100 }\nparameters = { SCRIPT = \"away\" }\n";
+    let site = Site::new(patient);
+    site.add_script("away", "#!/bin/sh\nexit 75\n");
     let host = Host::start(&site);
     let message = json!({ "to": TO, "text": "late", "gateway": "away", "valid_for": "2s" });
     let answer = host.post("/v1/messages?wait=30", &message);
