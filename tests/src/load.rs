@@ -1,8 +1,9 @@
 //! Load: connections that are kept, each with one request at a time. reqwest would cost more than the host that is looked at.
 
+use crate::http1;
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, Write as _},
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
@@ -16,7 +17,7 @@ use std::{
 #[derive(Debug)]
 pub struct Connection {
     address: SocketAddr,
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
     /// A header with its line break, or nothing.
     authorization: String,
 }
@@ -30,7 +31,7 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(90)))?;
-        Ok(Self { address, stream: BufReader::new(stream), authorization: String::new() })
+        Ok(Self { address, stream, authorization: String::new() })
     }
 
     /// The same connection, with this API key from now on.
@@ -50,28 +51,19 @@ impl Connection {
             self.authorization,
             body.len()
         );
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.stream.write_all(request.as_bytes())?;
         let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| broken("no status"))?;
-        let mut length = 0;
+        let mut input = Vec::new();
         loop {
-            line.clear();
-            self.stream.read_line(&mut line)?;
-            match line.trim_end().split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().map_err(|_| broken("no length"))?;
-                }
-                Some(_) => {}
-                None if line.trim_end().is_empty() => break,
-                None => return Err(broken("no header")),
+            if http1::read(&mut self.stream, &mut input)? == 0 {
+                return Err(broken("no answer"));
+            }
+            if let Some((head, body, _)) = http1::whole(&input) {
+                let status = http1::status(head).ok_or_else(|| broken("no status"))?;
+                let body = String::from_utf8(body.to_vec()).map_err(|_| broken("no UTF-8"))?;
+                return Ok((status, body));
             }
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        String::from_utf8(body).map_err(|_| broken("no UTF-8")).map(|body| (status, body))
     }
 }
 

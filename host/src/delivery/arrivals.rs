@@ -36,7 +36,7 @@ impl Arrivals {
         let now = shared.clock.now();
         let arrival = |new: &NewMessage| {
             let seat = shared.seat(&new.gateway);
-            let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
+            let place = Place::first(new);
             let is_handed_over = new.due_at <= now && new.content.len() <= LARGEST;
             let ready = is_handed_over.then(|| Ready::first(new));
             if let (Some(seat), Some(_)) = (&seat, &ready) {

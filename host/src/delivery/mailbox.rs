@@ -47,8 +47,8 @@ impl Mailbox {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, change: impl FnOnce(&mut News)) {
-        change(&mut self.kept().news);
+    fn put(&self, change: impl FnOnce(&mut Kept)) {
+        change(&mut self.kept());
         self.notify.notify_one();
     }
 
@@ -59,17 +59,15 @@ impl Mailbox {
 
     /// It is stored, and due already. One that was taken out of the queue meanwhile is none of the gateway's any more.
     pub(super) fn hand_over(&self, ready: Ready) {
-        let mut kept = self.kept();
-        let Kept { news, expected } = &mut *kept;
-        if news.handed.len() < BUFFERED {
-            if expected.contains(&ready.place.id) {
-                news.handed.push(ready);
+        self.put(|Kept { news, expected }| {
+            if news.handed.len() < BUFFERED {
+                if expected.contains(&ready.place.id) {
+                    news.handed.push(ready);
+                }
+            } else if expected.remove(&ready.place.id) {
+                news.came(ready.place);
             }
-        } else if expected.remove(&ready.place.id) {
-            news.came(ready.place);
-        }
-        drop(kept);
-        self.notify.notify_one();
+        });
     }
 
     /// These are not, or no longer, in the queue.
@@ -91,7 +89,7 @@ impl Mailbox {
     /// A message came in that is to be read: due already, or later.
     pub(super) fn wake(&self, place: Place, now: Timestamp) {
         let earlier = |one: Place| if one.due_at < place.due_at { one } else { place };
-        self.put(|news| match place.due_at > now {
+        self.put(|Kept { news, .. }| match place.due_at > now {
             true => news.later = Some(news.later.map_or(place, earlier)),
             false => news.came(place),
         });
@@ -99,21 +97,20 @@ impl Mailbox {
 
     /// A message left the queue.
     pub(super) fn left(&self, id: MessageId) {
-        let mut kept = self.kept();
-        kept.withdraw([id]);
-        kept.news.left.push(id);
-        drop(kept);
-        self.notify.notify_one();
+        self.put(|kept| {
+            kept.withdraw([id]);
+            kept.news.left.push(id);
+        });
     }
 
     /// The queue is to be read again.
     pub(super) fn read_again(&self) {
-        self.put(|news| news.read_again = true);
+        self.put(|kept| kept.news.read_again = true);
     }
 
     /// The gateways were defined anew.
     pub(super) fn redefined(&self) {
-        self.put(|news| news.redefined = true);
+        self.put(|kept| kept.news.redefined = true);
     }
 
     pub(super) fn take(&self) -> News {

@@ -36,11 +36,6 @@ pub fn new_message(gateway: &str, text: &str) -> NewMessage {
     }
 }
 
-/// The place of `new` in the queue that it begins in.
-pub fn place(new: &NewMessage) -> Place {
-    Place { priority: new.priority, due_at: new.due_at, id: new.id }
-}
-
 /// The record of a submission of `new` that was accepted.
 pub fn sent(new: &NewMessage) -> Step {
     let started_at = NOON.plus(Duration::from_millis(5));
@@ -49,7 +44,7 @@ pub fn sent(new: &NewMessage) -> Step {
         Outcome { code: Some("200".into()), ..Outcome::accepted(vec!["a\"1".into(), "b".into()], 2) };
     let attempt = Attempt { gateway: new.gateway.clone(), started_at, ended_at, outcome };
     let next = Next::Finished { state: State::Sent, reason: None };
-    let from = (new.gateway.clone(), place(new));
+    let from = (new.gateway.clone(), Place::first(new));
     let callback_url = new.callback_url.clone();
     Step { id: new.id, from, attempt: Some(attempt), at: ended_at, next, callback_url }
 }
@@ -314,7 +309,7 @@ async fn a_step_from_where_the_message_is_not_changes_nothing(store: &dyn Store)
     let elsewhere = NewMessage { gateway: "two".into(), ..new.clone() };
     let later = NewMessage { due_at: NOON.plus(Duration::from_millis(1)), ..new.clone() };
     assert_eq!(store.record(vec![sent(&elsewhere), sent(&later)]).await.unwrap(), [LEFT; 2]);
-    assert!(!store.mark(new.id, ("two".into(), place(&new)), NOON).await.unwrap());
+    assert!(!store.mark(new.id, ("two".into(), Place::first(&new)), NOON).await.unwrap());
     assert_eq!(store.message(new.id).await.unwrap(), before);
     assert_eq!(store.unfinished(), 1);
 }
@@ -364,19 +359,19 @@ async fn a_mark_stays_until_the_outcome(store: &dyn Store) {
     let new = new_message("one", "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
     let at = NOON.plus(Duration::from_millis(5));
-    assert!(store.mark(new.id, ("one".into(), place(&new)), at).await.unwrap());
+    assert!(store.mark(new.id, ("one".into(), Place::first(&new)), at).await.unwrap());
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!((ready.marked_at, ready.state), (Some(at), State::Sending));
     let on = goes_on(&new, OutcomeKind::Unavailable, "one", State::Queued, NOON);
     assert_eq!(store.record(vec![on]).await.unwrap(), [TAKEN]);
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!(ready.marked_at, None);
-    assert!(store.mark(new.id, ("one".into(), place(&new)), at).await.unwrap());
+    assert!(store.mark(new.id, ("one".into(), Place::first(&new)), at).await.unwrap());
     assert_eq!(store.record(vec![sent(&new)]).await.unwrap(), [TAKEN]);
     let message = store.message(new.id).await.unwrap().unwrap();
     let round = [State::Queued, State::Sending];
     assert_eq!(states(&message), [round.repeat(2), vec![State::Sent]].concat());
-    assert!(!store.mark(new.id, ("one".into(), place(&new)), at).await.unwrap());
+    assert!(!store.mark(new.id, ("one".into(), Place::first(&new)), at).await.unwrap());
 }
 
 async fn what_is_queued_can_be_canceled(store: &dyn Store) {

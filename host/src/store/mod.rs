@@ -33,6 +33,13 @@ pub struct Place {
     pub id: MessageId,
 }
 
+impl Place {
+    /// Where a message is to wait first.
+    pub fn first(new: &NewMessage) -> Self {
+        Self { priority: new.priority, due_at: new.due_at, id: new.id }
+    }
+}
+
 /// A message that waits for its submission, with all that the submission needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
@@ -75,7 +82,7 @@ impl Ready {
     pub fn first(new: &NewMessage) -> Self {
         Self {
             gateway: new.gateway.clone(),
-            place: Place { priority: new.priority, due_at: new.due_at, id: new.id },
+            place: Place::first(new),
             state: State::Queued,
             to: new.to.clone(),
             content: new.content.clone(),

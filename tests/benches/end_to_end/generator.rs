@@ -9,7 +9,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     net::{SocketAddr, TcpStream},
     ops::Range,
     time::{Duration, Instant},
@@ -135,18 +135,13 @@ impl Connection {
     }
 
     fn read(&mut self) -> io::Result<usize> {
-        let filled = self.input.len();
-        self.input.resize(filled + (8 << 10), 0);
-        let read = self.stream.read(&mut self.input[filled..])?;
-        self.input.truncate(filled + read);
-        Ok(read)
+        http1::read(&mut self.stream, &mut self.input)
     }
 
     /// The status of the answer, once all of it is there.
     fn answer(&mut self) -> Option<u16> {
         let (head, _, length) = http1::whole(&self.input)?;
-        let status = head.get(9..12).and_then(|status| status.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no status in {head:?}"));
+        let status = http1::status(head).unwrap_or_else(|| panic!("no status in {head:?}"));
         assert_eq!(self.input.len(), length, "something else than the answer came");
         self.input.clear();
         Some(status)

@@ -6,7 +6,7 @@ use rustix::{buffer::spare_capacity, event::epoll, fd::OwnedFd, io::Errno};
 use std::{
     collections::HashMap,
     fmt,
-    io::{Read as _, Write as _},
+    io::Write as _,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -84,12 +84,8 @@ fn accept(listener: &TcpListener, poll: &OwnedFd, number: u64) -> (TcpStream, Ve
 
 /// Reads what is there, and answers what is whole; `false` where the connection has ended.
 fn converse(stream: &mut TcpStream, input: &mut Vec<u8>, told: &Told) -> bool {
-    let filled = input.len();
-    input.resize(filled + (8 << 10), 0);
     // It may have been cut.
-    let read = stream.read(&mut input[filled..]).unwrap_or_default();
-    input.truncate(filled + read);
-    if read == 0 {
+    if http1::read(stream, input).unwrap_or_default() == 0 {
         return false;
     }
     while let Some((_, body, length)) = http1::whole(input) {

@@ -1,9 +1,9 @@
 //! What every [`History`](crate::store::History) must do, as tests that each engine runs.
 
-use super::{LEFT, NOON, TAKEN, new_message, place, sent};
+use super::{LEFT, NOON, TAKEN, new_message, sent};
 use crate::{
     message::{MessageId, MessageIds, NewMessage, OutcomeKind, Recipient, State, Timestamp},
-    store::{Canceled, Change, Filter, Next, Step, Store, StoreError},
+    store::{Canceled, Change, Filter, Next, Place, Step, Store, StoreError},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -114,7 +114,7 @@ async fn changes_come_in_order_with_the_message_as_it_stood(store: &dyn Store) {
     store.insert(vec![one.clone(), two.clone()], None).await.unwrap();
     let queued = store.message(one.id).await.unwrap().unwrap();
     let marked_at = NOON.plus(Duration::from_millis(5));
-    assert!(store.mark(two.id, ("one".into(), place(&two)), marked_at).await.unwrap());
+    assert!(store.mark(two.id, ("one".into(), Place::first(&two)), marked_at).await.unwrap());
     let sending = store.message(two.id).await.unwrap().unwrap();
     store.record(vec![sent(&one)]).await.unwrap();
     let end = store.message(one.id).await.unwrap().unwrap();

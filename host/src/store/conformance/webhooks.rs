@@ -4,7 +4,7 @@ use super::{NOON, new_message, sent};
 use crate::{
     config::Endpoint,
     message::{MessageId, NewMessage, OutcomeKind, State, Text, Timestamp, WebhookUrl},
-    store::{Dropped, NewInbound, News, Next, Settled, Step, Store, Waiting, Webhook},
+    store::{Dropped, NewInbound, News, Next, Place, Settled, Step, Store, Waiting, Webhook},
 };
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn what_did_not_happen_is_not_told(store: &dyn Store) {
     let (without, canceled, waits) = (new_message("one", "x"), told("one", url), told("one", url));
     store.insert(vec![without.clone(), canceled.clone(), waits.clone()], None).await.unwrap();
     store.cancel(canceled.id, NOON).await.unwrap();
-    let elsewhere = Step { from: ("two".into(), super::place(&waits)), ..sent(&waits) };
+    let elsewhere = Step { from: ("two".into(), Place::first(&waits)), ..sent(&waits) };
     let on = super::goes_on(&waits, OutcomeKind::Unavailable, "two", State::Sending, NOON);
     let recorded = store.record(vec![sent(&without), elsewhere, on]).await.unwrap();
     let taken = recorded.iter().map(|recorded| recorded.taken).collect::<Vec<_>>();

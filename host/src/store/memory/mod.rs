@@ -203,7 +203,7 @@ impl Store for MemoryStore {
                 kept.requests.insert((api_key, key), Remembered { fingerprint, at, ids });
             }
             for new in batch {
-                let place = Place { priority: new.priority, due_at: new.due_at, id: new.id };
+                let place = Place::first(&new);
                 kept.enter(&new.gateway, place);
                 let entry = Entry {
                     message: Message::queued(&new),
