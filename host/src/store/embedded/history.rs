@@ -1,13 +1,12 @@
 //! What became of messages: lists of them, and the stream of their changes.
 
-use super::{EmbeddedStore, reads};
+use super::{EmbeddedStore, changes, reads};
 use crate::{
     message::{Message, MessageId, Recipient, State},
     store::{Change, Filter, History, StoreError},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
-use rusqlite::{Connection, OptionalExtension as _, Statement, ToSql};
-use std::collections::{HashMap, hash_map::Entry};
+use rusqlite::{Connection, Statement, ToSql};
 use tokio::sync::watch;
 
 /// Reads of lists and changes at once.
@@ -45,7 +44,7 @@ impl History for EmbeddedStore {
     }
 
     fn changes(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Change>, StoreError>> {
-        self.read_with(&self.history, move |connection| changes(connection, after, limit))
+        self.read_with(&self.history, move |connection| changes::after(connection, after, limit))
     }
 
     fn latest(&self) -> watch::Receiver<u64> {
@@ -256,45 +255,6 @@ fn bind(
     Ok(())
 }
 
-pub(super) const CHANGES: &str = "
-    SELECT e.seq, e.id, (SELECT count(*) FROM event b WHERE b.id = e.id AND b.seq < e.seq)
-    FROM event e WHERE e.seq > ?1 ORDER BY e.seq";
-
-fn changes(connection: &Connection, after: u64, limit: usize) -> rusqlite::Result<Vec<Change>> {
-    let snapshot = connection.unchecked_transaction()?;
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let mut statement = snapshot.prepare_cached(CHANGES)?;
-    let mut rows = statement.query([after])?;
-    // A message changes several times in a short while.
-    let mut messages: HashMap<MessageId, Option<Message>> = HashMap::new();
-    let mut changes = Vec::new();
-    // Fewer than `limit` are all that there are, also where a row is damaged.
-    while changes.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let number = row.get::<_, i64>(0)?.unsigned_abs();
-        let of_message = usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-        let id = MessageId::from_bytes(row.get(1)?);
-        let message = match messages.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(reads::message_in(&snapshot, id)?),
-        };
-        let stood = message.as_ref().and_then(|message| message.stood_at(of_message));
-        changes.extend(stood.map(|message| Change { number, message }));
-    }
-    Ok(changes)
-}
-
-/// The number of the last change. Numbers are given in the order of commits, since one thread writes, and none is given twice, not even
-/// when the last ones are removed: that is what AUTOINCREMENT is for.
-pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
-    let last = connection
-        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'event'")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .optional()?;
-    Ok(last.unwrap_or(0).unsigned_abs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,13 +326,8 @@ mod tests {
             }
         }
         assert!(seen > 300, "{seen}");
-        let plan = plan(&connection, CHANGES);
-        assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY (rowid>?)"), "{plan}");
-        assert!(plan.contains("USING COVERING INDEX event_of_message (id=? AND seq<?)"), "{plan}");
-        assert!(
-            !plan.lines().any(|line| line.starts_with("SCAN")) && !plan.contains("TEMP B-TREE"),
-            "{plan}"
-        );
+        let plan = plan(&connection, changes::AFTER);
+        assert_eq!(plan, "SEARCH change USING INTEGER PRIMARY KEY (rowid>?)");
     }
 
     #[test]
@@ -428,17 +383,5 @@ mod tests {
             assert_eq!(found, all);
             assert!(pieces > 2, "{pieces}");
         }
-    }
-
-    #[test]
-    fn the_number_of_the_last_change_outlives_it() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("gatepost.db");
-        let connection = schema::open(&path).unwrap();
-        assert_eq!(last_change(&connection).unwrap(), 0);
-        insert::batch(&connection, &[new_message("one", "1"), new_message("one", "2")], None).unwrap();
-        connection.execute_batch("DELETE FROM event").unwrap();
-        drop(connection);
-        assert_eq!(last_change(&schema::open(&path).unwrap()).unwrap(), 2);
     }
 }

@@ -1,5 +1,6 @@
 //! A message is accepted: five rows, and one for a request that is to be carried out once.
 
+use super::changes;
 use crate::{
     message::{Content, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity},
     store::{Inserted, Once},
@@ -93,15 +94,16 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
             content.data.as_ref().map(|data| data.expose()),
         ],
     )?;
+    let change = changes::number(connection, id, created_at, State::Queued)?;
     run(
-        "INSERT INTO state (id, state, due_at, updated_at, gateway) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![id, State::Queued.number(), due_at, created_at, message.gateway],
+        "INSERT INTO state (id, state, due_at, updated_at, gateway, changes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![id, State::Queued.number(), due_at, created_at, message.gateway, change],
     )?;
     run(
         "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![message.gateway, priority, due_at, id, message.deadline.as_millis(), plan.is_some()],
     )?;
-    event(connection, id, created_at, State::Queued)
+    Ok(())
 }
 
 /// A message like any other, to see whether one could be stored.
@@ -125,14 +127,4 @@ pub(super) fn probe() -> NewMessage {
         api_key: None,
         callback_url: None,
     }
-}
-
-/// Puts a change of state down.
-pub(super) fn event(connection: &Connection, id: &[u8; 16], at: i64, state: State) -> rusqlite::Result<()> {
-    connection.prepare_cached("INSERT INTO event (id, at, state) VALUES (?1, ?2, ?3)")?.execute(params![
-        id,
-        at,
-        state.number()
-    ])?;
-    Ok(())
 }

@@ -1,12 +1,22 @@
 //! What the writer does now and then: erase texts from the write-ahead log, and drop messages that were kept long enough.
 
-use super::{Options, insert::REMEMBERED};
+use super::{Options, changes, insert::REMEMBERED};
 use crate::message::{MessageId, State};
-use rusqlite::{Connection, params};
-use std::time::{Duration, Instant};
+use rusqlite::{Connection, hooks::Wal, params};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 /// A finished message's text is gone within a minute, from the write-ahead log too, which only a truncating checkpoint empties.
 const ERASE_EVERY: Duration = Duration::from_secs(20);
+
+/// Pages in the write-ahead log at which they are moved into the database, 16 MiB of them. A page that changed often is moved once, and a
+/// start after a crash reads the log in a few milliseconds.
+const LONG: usize = 4096;
 
 /// How often messages are looked for that were kept long enough, and between two batches of them.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
@@ -17,6 +27,8 @@ const PRUNE_BATCH: usize = 200;
 
 pub(super) struct Maintenance {
     options: Options,
+    /// Pages in the write-ahead log.
+    log: Arc<AtomicUsize>,
     erase_at: Option<Instant>,
     prune_at: Instant,
     /// Where the present round of pruning stands.
@@ -24,10 +36,18 @@ pub(super) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(super) fn new(options: Options) -> Self {
+    /// Takes the moving of pages into the database over from SQLite, which does it within the commit that makes the log too long, while
+    /// those wait whose messages are on disk already.
+    pub(super) fn new(connection: &mut Connection, options: Options) -> rusqlite::Result<Self> {
+        let log = Arc::new(AtomicUsize::new(0));
+        let pages = Arc::clone(&log);
+        connection.wal_hook(Some(move |_: &mut Wal, now| {
+            pages.store(usize::try_from(now).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
         let now = Instant::now();
         // At once after a start: an earlier process may have died before it could.
-        Self { options, erase_at: Some(now), prune_at: now, pruned_up_to: [0; 16] }
+        Ok(Self { options, log, erase_at: Some(now), prune_at: now, pruned_up_to: [0; 16] })
     }
 
     /// Content was deleted: it is still in the write-ahead log.
@@ -45,7 +65,11 @@ impl Maintenance {
         let now = Instant::now();
         if self.erase_at.is_some_and(|due| due <= now) {
             // Busy while a read goes on, which is over in a moment: again soon then.
-            self.erase_at = if checkpoint(connection) { None } else { Some(now + Duration::from_secs(1)) };
+            self.erase_at =
+                if checkpoint(connection, "TRUNCATE") { None } else { Some(now + Duration::from_secs(1)) };
+        } else if self.log.swap(0, Ordering::Relaxed) >= LONG {
+            // As far as reads that go on allow; the rest with one of the next commits.
+            checkpoint(connection, "PASSIVE");
         }
         if self.prune_at <= now {
             self.prune_at = match self.prune(connection) {
@@ -61,7 +85,7 @@ impl Maintenance {
 
     /// Before the database is closed.
     pub(super) fn last(&mut self, connection: &mut Connection) {
-        if !checkpoint(connection) {
+        if !checkpoint(connection, "TRUNCATE") {
             tracing::warn!("the write-ahead log was not emptied; the next start does it");
         }
     }
@@ -125,8 +149,8 @@ fn remove(connection: &Connection, id: MessageId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!("DELETE FROM part WHERE {of_message} AND id = ?1"))?
         .execute([id.as_bytes()])?;
+    changes::forget(connection, id.as_bytes())?;
     for sql in [
-        "DELETE FROM event WHERE id = ?1",
         "DELETE FROM attempt WHERE id = ?1",
         "DELETE FROM state WHERE id = ?1",
         "DELETE FROM message WHERE id = ?1",
@@ -136,8 +160,8 @@ fn remove(connection: &Connection, id: MessageId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Moves the write-ahead log into the database and empties it; whether that went through.
-fn checkpoint(connection: &Connection) -> bool {
-    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+/// Moves the write-ahead log into the database, and empties it with TRUNCATE; whether that went through.
+fn checkpoint(connection: &Connection, how: &str) -> bool {
+    let busy = connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get::<_, i64>(0));
     matches!(busy, Ok(0))
 }

@@ -3,6 +3,7 @@
 //! Everything that waits when the writer comes round goes into its next transaction: batches of one when the host is idle, of hundreds
 //! under load, and one fsync for each. Reads have connections of their own; WAL keeps the two apart.
 
+mod changes;
 mod depths;
 mod folder;
 mod history;
@@ -26,6 +27,7 @@ use crate::{
 };
 use depths::Depths;
 use futures_util::{FutureExt as _, future::BoxFuture};
+use maintenance::Maintenance;
 use reads::Readers;
 use secret::Secret;
 use std::{
@@ -132,17 +134,18 @@ impl EmbeddedStore {
             Secret::of(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         folder::close_files(folder)?;
         let path = folder.join(folder::DATABASE);
-        let connection = schema::open(&path)?;
+        let mut connection = schema::open(&path)?;
         let broken = |source| OpenError::Database { path: path.clone(), source };
         if let Some(pages) = options.max_pages {
             connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
         }
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
         let webhooks = Arc::new(Depths::new(webhooks::counts(&connection).map_err(broken)?));
-        let (told, latest) = watch::channel(history::last_change(&connection).map_err(broken)?);
+        let (told, latest) = watch::channel(changes::last(&connection).map_err(broken)?);
         let figures = Figures { depths: Arc::clone(&depths), webhooks: Arc::clone(&webhooks), latest: told };
         let metrics = options.metrics.clone();
-        let writer = Writer::start(connection, lock, options, figures)
+        let maintenance = Maintenance::new(&mut connection, options).map_err(broken)?;
+        let writer = Writer::start(connection, maintenance, lock, metrics.clone(), figures)
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let readers = Arc::new(Readers::new(path.clone(), reads::READERS));
         let history = Arc::new(Readers::new(path, history::READERS));

@@ -1,10 +1,10 @@
 //! What is read, on connections of its own.
 
-use super::{receipts, schema, store_error};
+use super::{changes, receipts, schema, store_error};
 use crate::{
     message::{
-        Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
-        State, Text, Timestamp, Validity, WebhookUrl,
+        Attempt, Content, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient, State,
+        Text, Timestamp, Validity, WebhookUrl,
     },
     store::{Front, Overdue, Place, Ready, StoreError},
 };
@@ -77,7 +77,7 @@ pub(super) fn depths(connection: &Connection) -> rusqlite::Result<HashMap<String
 pub(super) const READY: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
            m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           (SELECT count(*) FROM attempt a WHERE a.id = r.id), c.text, c.title, c.data
+           s.attempts, c.text, c.title, c.data
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id JOIN content c ON c.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 AND r.due_at <= ?3
     ORDER BY r.due_at, r.id
@@ -90,7 +90,7 @@ pub(super) const NEXT_DUE: &str = "
 pub(super) const PLANNED: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
            m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
+           s.attempts, '', NULL, NULL
     FROM ready r INDEXED BY ready_routed JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.routed = 1 AND r.gateway = ?1 AND (r.priority, r.due_at, r.id) > (?2, ?3, ?4)
     ORDER BY r.priority, r.due_at, r.id
@@ -99,7 +99,7 @@ pub(super) const PLANNED: &str = "
 pub(super) const OVERDUE: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
            m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           (SELECT count(*) FROM attempt a WHERE a.id = r.id), '', NULL, NULL
+           s.attempts, '', NULL, NULL
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.deadline <= ?1
     ORDER BY r.deadline
@@ -247,14 +247,23 @@ pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Resul
 
 /// Within a transaction of the caller's.
 pub(super) fn message_in(snapshot: &Connection, id: MessageId) -> rusqlite::Result<Option<Message>> {
+    Ok(numbered(snapshot, id)?.map(|(message, _)| message))
+}
+
+/// The same, with the numbers of its changes.
+pub(super) fn numbered(
+    snapshot: &Connection,
+    id: MessageId,
+) -> rusqlite::Result<Option<(Message, Vec<u64>)>> {
     let found = snapshot
         .prepare_cached(
             "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
-                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url
+                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url, s.changes
              FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
-            Ok(Message {
+            let (numbers, events) = changes::read(row, 15)?.into_iter().unzip();
+            let message = Message {
                 id,
                 to: Recipient::new(row.get::<_, String>(0)?),
                 from: row.get(1)?,
@@ -275,12 +284,13 @@ pub(super) fn message_in(snapshot: &Connection, id: MessageId) -> rusqlite::Resu
                 parts: row.get(11)?,
                 provider_ids: ids(row, 12)?,
                 attempts: Vec::new(),
-                events: Vec::new(),
+                events,
                 receipts: Vec::new(),
-            })
+            };
+            Ok((message, numbers))
         })
         .optional()?;
-    let Some(mut message) = found else { return Ok(None) };
+    let Some((mut message, numbers)) = found else { return Ok(None) };
     message.attempts = snapshot
         .prepare_cached(
             "SELECT gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids
@@ -288,15 +298,9 @@ pub(super) fn message_in(snapshot: &Connection, id: MessageId) -> rusqlite::Resu
         )?
         .query_map([id.as_bytes()], read_attempt)?
         .collect::<rusqlite::Result<_>>()?;
-    message.events = snapshot
-        .prepare_cached("SELECT at, state FROM event WHERE id = ?1 ORDER BY seq")?
-        .query_map([id.as_bytes()], |row| {
-            Ok(Event { at: time(row, 0)?, state: word(row, 1, State::from_number)? })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
     let said = receipts::of_parts(snapshot, id.as_bytes(), &message.gateway, &message.provider_ids)?;
     message.receipts = said.into_iter().flatten().collect();
-    Ok(Some(message))
+    Ok(Some((message, numbers)))
 }
 
 fn read_attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {

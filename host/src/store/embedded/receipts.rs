@@ -1,6 +1,6 @@
 //! Parts that services took, and what they say later of them.
 
-use super::{EmbeddedStore, insert::event, reads::word, respelt, webhooks, writer::Request};
+use super::{EmbeddedStore, changes, reads::word, respelt, webhooks, writer::Request};
 use crate::{
     message::{
         Attempt, MessageId, OutcomeKind, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl,
@@ -201,10 +201,12 @@ fn move_on(
     };
     let said_at = parts.iter().flatten().map(|part| part.at.as_millis()).max();
     let at = said_at.unwrap_or(updated_at).max(updated_at);
-    event(connection, id, at, next)?;
+    let change = changes::number(connection, id, at, next)?;
     connection
-        .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3 WHERE id = ?1")?
-        .execute(params![id, next.number(), at])?;
+        .prepare_cached(
+            "UPDATE state SET state = ?2, updated_at = ?3, changes = changes || ?4 WHERE id = ?1",
+        )?
+        .execute(params![id, next.number(), at, change])?;
     let (message, at) = (MessageId::from_bytes(*id), Timestamp::from_millis(at));
     webhooks::announce(connection, message, callback_url.as_deref(), next, at)?;
     Ok((Some(next), callback_url))

@@ -1,6 +1,6 @@
 //! A message leaves its place in a queue: its attempt, its state and its events are put down; once it is over, its content is erased.
 
-use super::{insert::event, receipts, webhooks};
+use super::{changes, receipts, webhooks};
 use crate::{
     message::{Attempt, MessageId, OutcomeKind, State, Timestamp},
     store::{Canceled, Next, Place, Recorded, Step},
@@ -14,26 +14,37 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
         return Ok(Recorded::default());
     }
     let id = step.id.as_bytes();
-    let mut state = state_of(connection, id)?;
+    let before = Standing::of(connection, id)?;
+    let (mut state, mut attempts, mut changes) = (before.state, before.attempts, String::new());
     if let Some(attempt) = &step.attempt {
         if state != Some(State::Sending) {
-            event(connection, id, attempt.started_at.as_millis(), State::Sending)?;
+            let at = attempt.started_at.as_millis();
+            changes += &changes::number(connection, id, at, State::Sending)?;
         }
-        state = Some(State::Sending);
-        put_attempt(connection, id, attempt)?;
+        (state, attempts) = (Some(State::Sending), attempts + 1);
+        put_attempt(connection, id, attempts, attempt)?;
     }
     let at = step.at.as_millis();
+    let next = match step.next {
+        Next::Finished { state, .. } | Next::Waits { state, .. } => state,
+    };
+    if state != Some(next) {
+        changes += &changes::number(connection, id, at, next)?;
+    }
+    let attempt = step.attempt.as_ref();
+    let now = Now { state: next, at, reason: None, attempt, attempts, changes };
     match &step.next {
-        Next::Finished { state: end, reason } => {
+        Next::Finished { reason, .. } => {
             erase(connection, id)?;
-            change(connection, id, state, *end, at)?;
-            let went_through = step.attempt.as_ref().map(|attempt| attempt.gateway.as_str());
-            put_state(connection, id, *end, at, *reason, went_through, step.attempt.as_ref())?;
-            webhooks::announce(connection, step.id, step.callback_url.as_deref(), *end, step.at)?;
+            put_state(connection, id, &Now { reason: *reason, ..now })?;
+            if let Some(attempt) = attempt {
+                put_gateway(connection, id, &before, &attempt.gateway)?;
+            }
+            webhooks::announce(connection, step.id, step.callback_url.as_deref(), next, step.at)?;
         }
-        Next::Waits { gateway, state: next, due_at, deadline, progress } => {
-            change(connection, id, state, *next, at)?;
-            put_state(connection, id, *next, at, None, Some(gateway), step.attempt.as_ref())?;
+        Next::Waits { gateway, due_at, deadline, progress, .. } => {
+            put_state(connection, id, &now)?;
+            put_gateway(connection, id, &before, gateway)?;
             // Its members always have a JSON form.
             let progress = serde_json::to_string(progress).unwrap_or_default();
             connection
@@ -54,7 +65,7 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
         }
     }
     // After the state: receipts that came before move the message on from there.
-    match &step.attempt {
+    match attempt {
         Some(attempt) => receipts::parts(connection, id, attempt),
         None => Ok(Recorded { taken: true, ..Recorded::default() }),
     }
@@ -75,12 +86,17 @@ pub(super) fn mark(
     if !there {
         return Ok(false);
     }
-    change(connection, id.as_bytes(), state_of(connection, id.as_bytes())?, State::Sending, at.as_millis())?;
+    let (id, at) = (id.as_bytes(), at.as_millis());
+    let changes = match Standing::of(connection, id)?.state {
+        Some(State::Sending) => String::new(),
+        _ => changes::number(connection, id, at, State::Sending)?,
+    };
     connection
         .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3 WHERE id = ?1",
+            "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, changes = changes || ?4
+             WHERE id = ?1",
         )?
-        .execute(params![id.as_bytes(), State::Sending.number(), at.as_millis()])?;
+        .execute(params![id, State::Sending.number(), at, changes])?;
     Ok(true)
 }
 
@@ -92,13 +108,21 @@ pub(super) fn cancel(
 ) -> rusqlite::Result<(Canceled, Option<String>)> {
     let found = connection
         .prepare_cached(
-            "SELECT s.state, s.gateway, s.due_at, m.priority FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
+            "SELECT s.state, s.gateway, s.due_at, m.priority, s.attempts FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
-            Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, u8>(3)?))
+            Ok((
+                row.get::<_, u8>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, u8>(3)?,
+                row.get(4)?,
+            ))
         })
         .optional()?;
-    let Some((state, gateway, due_at, priority)) = found else { return Ok((Canceled::Unknown, None)) };
+    let Some((state, gateway, due_at, priority, attempts)) = found else {
+        return Ok((Canceled::Unknown, None));
+    };
     let id = id.as_bytes();
     match State::from_number(state) {
         Some(State::Queued) => {}
@@ -109,8 +133,9 @@ pub(super) fn cancel(
         .prepare_cached("DELETE FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4")?
         .execute(params![gateway, priority, due_at, id])?;
     erase(connection, id)?;
-    event(connection, id, at.as_millis(), State::Canceled)?;
-    put_state(connection, id, State::Canceled, at.as_millis(), None, None, None)?;
+    let (state, at) = (State::Canceled, at.as_millis());
+    let changes = changes::number(connection, id, at, state)?;
+    put_state(connection, id, &Now { state, at, reason: None, attempt: None, attempts, changes })?;
     Ok((Canceled::Done, Some(gateway)))
 }
 
@@ -127,66 +152,91 @@ fn erase(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn state_of(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<Option<State>> {
-    let state = connection
-        .prepare_cached("SELECT state FROM state WHERE id = ?1")?
-        .query_row([id], |row| row.get::<_, u8>(0))
-        .optional()?;
-    Ok(state.and_then(State::from_number))
+/// Where a message stood.
+struct Standing {
+    state: Option<State>,
+    gateway: String,
+    attempts: u32,
 }
 
-/// An event, unless the state is that already.
-fn change(
-    connection: &Connection,
-    id: &[u8; 16],
-    before: Option<State>,
-    state: State,
-    at: i64,
-) -> rusqlite::Result<()> {
-    if before == Some(state) { Ok(()) } else { event(connection, id, at, state) }
+impl Standing {
+    fn of(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<Self> {
+        connection.prepare_cached("SELECT state, gateway, attempts FROM state WHERE id = ?1")?.query_row(
+            [id],
+            |row| {
+                let state = State::from_number(row.get(0)?);
+                Ok(Self { state, gateway: row.get(1)?, attempts: row.get(2)? })
+            },
+        )
+    }
 }
 
-/// Parts and provider ids change only if something went out; a mark is taken off.
-fn put_state(
-    connection: &Connection,
-    id: &[u8; 16],
+/// Where it stands now.
+struct Now<'a> {
     state: State,
     at: i64,
     reason: Option<OutcomeKind>,
-    gateway: Option<&str>,
-    attempt: Option<&Attempt>,
-) -> rusqlite::Result<()> {
-    let outcome = attempt.map(|attempt| &attempt.outcome);
+    attempt: Option<&'a Attempt>,
+    attempts: u32,
+    /// What is new.
+    changes: String,
+}
+
+/// Parts and provider ids change only if something went out; a mark is taken off.
+fn put_state(connection: &Connection, id: &[u8; 16], now: &Now<'_>) -> rusqlite::Result<()> {
+    let outcome = now.attempt.map(|attempt| &attempt.outcome);
     let went_out =
         outcome.filter(|outcome| outcome.kind == OutcomeKind::Accepted || !outcome.provider_ids.is_empty());
     connection
         .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, gateway = coalesce(?5, gateway),
-                    parts = coalesce(?6, parts), provider_ids = coalesce(?7, provider_ids), marked_at = NULL
+            "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
+                    provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, changes = changes || ?8
              WHERE id = ?1",
         )?
         .execute(params![
             id,
-            state.number(),
-            at,
-            reason.map(|reason| reason.number()),
-            gateway,
+            now.state.number(),
+            now.at,
+            now.reason.map(|reason| reason.number()),
             went_out.map(|outcome| outcome.parts),
             went_out.map(|outcome| ids_as_json(&outcome.provider_ids)),
+            now.attempts,
+            now.changes,
         ])?;
     Ok(())
 }
 
-fn put_attempt(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -> rusqlite::Result<()> {
+/// By itself, since it is rare that it changes, and each time it is written an index is too.
+fn put_gateway(
+    connection: &Connection,
+    id: &[u8; 16],
+    before: &Standing,
+    gateway: &str,
+) -> rusqlite::Result<()> {
+    if before.gateway != gateway {
+        connection
+            .prepare_cached("UPDATE state SET gateway = ?2 WHERE id = ?1")?
+            .execute(params![id, gateway])?;
+    }
+    Ok(())
+}
+
+fn put_attempt(
+    connection: &Connection,
+    id: &[u8; 16],
+    number: u32,
+    attempt: &Attempt,
+) -> rusqlite::Result<()> {
     let outcome = &attempt.outcome;
     connection
         .prepare_cached(
             "INSERT INTO attempt
                 (id, number, gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids)
-             VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             id,
+            number,
             attempt.gateway,
             attempt.started_at.as_millis(),
             attempt.ended_at.as_millis(),

@@ -130,7 +130,7 @@ fn a_finished_text_leaves_the_write_ahead_log_while_the_host_runs() {
     std::fs::create_dir_all(root.path()).unwrap();
     let secret = "the-one-and-only-code-918273";
     let mut connection = schema::open(&root.path().join("gatepost.db")).unwrap();
-    let mut maintenance = maintenance::Maintenance::new(OPTIONS);
+    let mut maintenance = maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap();
     maintenance.run(&mut connection);
     let new = new_message("one", secret);
     insert::batch(&connection, std::slice::from_ref(&new), None).unwrap();
@@ -268,7 +268,7 @@ fn requests_are_forgotten_after_a_day() {
         let once = Once { api_key: "app".into(), key: key.into(), fingerprint: [1; 32], at };
         insert::batch(&connection, &[new_message("one", key)], Some(&once)).unwrap();
     }
-    maintenance::Maintenance::new(OPTIONS).run(&mut connection);
+    maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap().run(&mut connection);
     let left: String = connection.query_row("SELECT key FROM idempotency", [], |row| row.get(0)).unwrap();
     assert_eq!(left, "young");
 }
@@ -295,13 +295,33 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
         connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     };
     assert_eq!((count(&connection, "part"), count(&connection, "receipt")), (2, 2));
-    let mut maintenance = maintenance::Maintenance::new(OPTIONS);
+    let mut maintenance = maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap();
     maintenance.run(&mut connection);
     assert_eq!(reads::message(&connection, old.id).unwrap(), None);
     assert!(reads::message(&connection, waiting.id).unwrap().is_some());
     assert!(reads::message(&connection, young.id).unwrap().is_some());
-    assert_eq!(count(&connection, "event"), 2);
+    // The last one is kept for its number.
+    assert_eq!(count(&connection, "change"), 2 + 1);
     assert_eq!((count(&connection, "part"), count(&connection, "receipt")), (0, 1));
+}
+
+#[test]
+fn no_change_gets_the_number_of_one_that_was_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("gatepost.db");
+    let mut connection = schema::open(&path).unwrap();
+    assert_eq!(changes::last(&connection).unwrap(), 0);
+    let (first, last) = (new_message("one", "1"), new_message("one", "2"));
+    for new in [&first, &last] {
+        insert::batch(&connection, std::slice::from_ref(new), None).unwrap();
+        record::step(&connection, &sent(new)).unwrap();
+    }
+    assert_eq!(changes::last(&connection).unwrap(), 6);
+    maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap().run(&mut connection);
+    assert_eq!(reads::message(&connection, last.id).unwrap(), None);
+    assert_eq!(changes::after(&connection, 0, 10).unwrap(), []);
+    drop(connection);
+    assert_eq!(changes::last(&schema::open(&path).unwrap()).unwrap(), 6);
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
 use super::{
-    Depths, Options, history, insert, maintenance::Maintenance, receipts, record, respelt, store_error,
-    webhooks,
+    Depths, changes, insert, maintenance::Maintenance, receipts, record, respelt, store_error, webhooks,
 };
 use crate::{
     message::{MessageId, NewMessage, Receipt, Timestamp},
@@ -75,13 +74,12 @@ impl Writer {
     /// Starts the thread. It keeps the folder's `lock` until it has closed the database.
     pub(super) fn start(
         connection: Connection,
+        maintenance: Maintenance,
         lock: File,
-        options: Options,
+        metrics: Option<Arc<Metrics>>,
         figures: Figures,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
-        let metrics = options.metrics.clone();
-        let maintenance = Maintenance::new(options);
         let thread = Thread { connection, figures, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
@@ -225,7 +223,7 @@ impl Thread {
         for request in group {
             replies.push(change.perform(&transaction, request)?);
         }
-        let last = history::last_change(&transaction)?;
+        let last = changes::last(&transaction)?;
         transaction.commit()?;
         self.figures.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
         if let Some(metrics) = &self.metrics {

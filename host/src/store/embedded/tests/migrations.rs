@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     message::{Attempt, Outcome, ReceiptStatus},
-    store::{Matched, Next, Receipts as _, Received, Recorded, Respelt, Step},
+    store::{History as _, Matched, Next, Receipts as _, Received, Recorded, Respelt, Step},
 };
 
 const VERSION_3: &str = include_str!("version_3.sql");
@@ -124,12 +124,32 @@ async fn messages_of_version_3_are_what_they_were() {
     }
     assert_eq!(store.unfinished(), 1);
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready;
-    assert_eq!(ready.iter().map(|ready| ready.place.id).collect::<Vec<_>>(), [id(2)]);
+    let attempts = store.message(id(2)).await.unwrap().unwrap().attempts.len();
+    let wanted = [(id(2), u32::try_from(attempts).unwrap())];
+    assert_eq!(ready.iter().map(|ready| (ready.place.id, ready.attempts)).collect::<Vec<_>>(), wanted);
     // What was said of parts stays.
     let parts = store.message(id(3)).await.unwrap().unwrap().receipts;
     let detail = parts.iter().map(|part| (part.provider_id.as_str(), part.detail.as_deref()));
     assert_eq!(detail.collect::<Vec<_>>(), [("c", Some("as the service said"))]);
     assert_eq!(left(&store).await, ["nobody", "b", "b"]);
+}
+
+#[tokio::test]
+async fn changes_of_version_3_keep_their_numbers_and_none_is_given_again() {
+    let root = tempfile::tempdir().unwrap();
+    let old = raw(root.path());
+    old.execute_batch(VERSION_3).unwrap();
+    // Eleven more were made, and removed with their messages.
+    old.execute_batch("UPDATE sqlite_sequence SET seq = seq + 11 WHERE name = 'event'").unwrap();
+    drop(old);
+    let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
+    let store = EmbeddedStore::open(root.path(), options).unwrap();
+    let numbers = async |after| -> Vec<u64> {
+        store.changes(after, 100).await.unwrap().iter().map(|change| change.number).collect()
+    };
+    assert_eq!(numbers(0).await, (1..=29).collect::<Vec<_>>());
+    store.insert(vec![new_message("one", "next")], None).await.unwrap();
+    assert_eq!(numbers(29).await, [41]);
 }
 
 #[tokio::test]
