@@ -1,40 +1,41 @@
-//! The changes of messages' states. Each has a number, in the order of commits, under which `change` says whose it was; what it was
-//! stands with the message (`state.changes`, one `number,at,state;` behind the other), so that it is written and read with it.
+//! The changes of messages' states, numbered in the order of commits. A message knows its last one, and each the one before it: no index
+//! has to be kept for that, and the last ones, which are read and written most, lie together.
 
-use super::reads;
+use super::reads::{self, time, word};
 use crate::{
-    message::{Event, MessageId, State, Timestamp},
+    message::{Event, MessageId, State},
     store::Change,
 };
-use rusqlite::{Connection, Row, types::Type};
+use rusqlite::{Connection, params};
 use std::collections::{HashMap, hash_map::Entry};
 
-/// Numbers a change. What comes back is to be put behind the message's other changes.
-pub(super) fn number(
+/// Writes a change down that comes after `previous`; its number.
+pub(super) fn put(
     connection: &Connection,
     id: &[u8; 16],
+    previous: Option<i64>,
     at: i64,
     state: State,
-) -> rusqlite::Result<String> {
-    let number = connection.prepare_cached("INSERT INTO change (id) VALUES (?1)")?.insert([id])?;
-    Ok(format!("{number},{at},{};", state.number()))
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO change (id, previous, at, state) VALUES (?1, ?2, ?3, ?4)")?
+        .insert(params![id, previous, at, state.number()])
 }
 
-/// A message's changes and their numbers.
-pub(super) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<(u64, Event)>> {
-    let text = row.get_ref(column)?.as_str()?;
-    let of = |change: &str| {
-        let mut words = change.split(',');
-        let mut word = || words.next()?.parse::<i64>().ok();
-        let (number, at, state) = (word()?, word()?, word()?);
-        let state = State::from_number(u8::try_from(state).ok()?)?;
-        Some((number.unsigned_abs(), Event { at: Timestamp::from_millis(at), state }))
-    };
-    let changes = text.split_terminator(';').map(of).collect::<Option<_>>();
-    changes.ok_or_else(|| {
-        let error = format!("{text:?} are no changes of a state");
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
-    })
+/// The changes of a message and their numbers, from the first to its last.
+pub(super) fn until(connection: &Connection, last: Option<i64>) -> rusqlite::Result<Vec<(u64, Event)>> {
+    let mut statement = connection.prepare_cached("SELECT previous, at, state FROM change WHERE seq = ?1")?;
+    let (mut changes, mut next) = (Vec::new(), last);
+    while let Some(number) = next {
+        next = statement.query_row([number], |row| {
+            let event = Event { at: time(row, 1)?, state: word(row, 2, State::from_number)? };
+            changes.push((number.unsigned_abs(), event));
+            // Only a damaged row would not lead back.
+            Ok(row.get::<_, Option<i64>>(0)?.filter(|previous| *previous < number))
+        })?;
+    }
+    changes.reverse();
+    Ok(changes)
 }
 
 pub(super) const AFTER: &str = "SELECT seq, id FROM change WHERE seq > ?1 ORDER BY seq";
@@ -78,12 +79,12 @@ pub(super) fn last(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// Nothing is said of this message's changes any more.
 pub(super) fn forget(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
-    let numbers = connection
-        .prepare_cached("SELECT changes FROM state WHERE id = ?1")?
-        .query_row([id], |row| read(row, 0))?;
+    let last = connection
+        .prepare_cached("SELECT last_change FROM state WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
     let mut statement = connection
         .prepare_cached("DELETE FROM change WHERE seq = ?1 AND seq < (SELECT max(seq) FROM change)")?;
-    for (number, _) in numbers {
+    for (number, _) in until(connection, last)? {
         statement.execute([i64::try_from(number).unwrap_or(i64::MAX)])?;
     }
     Ok(())

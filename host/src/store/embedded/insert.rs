@@ -94,9 +94,9 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
             content.data.as_ref().map(|data| data.expose()),
         ],
     )?;
-    let change = changes::number(connection, id, created_at, State::Queued)?;
+    let change = changes::put(connection, id, None, created_at, State::Queued)?;
     run(
-        "INSERT INTO state (id, state, due_at, updated_at, gateway, changes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO state (id, state, due_at, updated_at, gateway, last_change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![id, State::Queued.number(), due_at, created_at, message.gateway, change],
     )?;
     run(

@@ -258,11 +258,11 @@ pub(super) fn numbered(
     let found = snapshot
         .prepare_cached(
             "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
-                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url, s.changes
+                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url, s.last_change
              FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
-            let (numbers, events) = changes::read(row, 15)?.into_iter().unzip();
+            let (numbers, events) = changes::until(snapshot, row.get(15)?)?.into_iter().unzip();
             let message = Message {
                 id,
                 to: Recipient::new(row.get::<_, String>(0)?),
@@ -319,7 +319,7 @@ fn read_attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     })
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 

@@ -177,9 +177,9 @@ fn move_on(
     id: &[u8; 16],
     gateway: &str,
 ) -> rusqlite::Result<(Option<State>, Option<WebhookUrl>)> {
-    let (state, through, provider_ids, updated_at, callback_url) = connection
+    let (state, through, provider_ids, updated_at, callback_url, last) = connection
         .prepare_cached(
-            "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url
+            "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url, s.last_change
              FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
         )?
         .query_row([id], |row| {
@@ -189,6 +189,7 @@ fn move_on(
                 super::reads::ids(row, 2)?,
                 row.get::<_, i64>(3)?,
                 row.get::<_, Option<String>>(4)?.map(WebhookUrl::new),
+                row.get(5)?,
             ))
         })?;
     // What went out of a message that was not accepted then does not decide.
@@ -201,11 +202,9 @@ fn move_on(
     };
     let said_at = parts.iter().flatten().map(|part| part.at.as_millis()).max();
     let at = said_at.unwrap_or(updated_at).max(updated_at);
-    let change = changes::number(connection, id, at, next)?;
+    let change = changes::put(connection, id, last, at, next)?;
     connection
-        .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, changes = changes || ?4 WHERE id = ?1",
-        )?
+        .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3, last_change = ?4 WHERE id = ?1")?
         .execute(params![id, next.number(), at, change])?;
     let (message, at) = (MessageId::from_bytes(*id), Timestamp::from_millis(at));
     webhooks::announce(connection, message, callback_url.as_deref(), next, at)?;

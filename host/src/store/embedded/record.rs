@@ -15,11 +15,11 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
     }
     let id = step.id.as_bytes();
     let before = Standing::of(connection, id)?;
-    let (mut state, mut attempts, mut changes) = (before.state, before.attempts, String::new());
+    let (mut state, mut attempts, mut last) = (before.state, before.attempts, before.last_change);
     if let Some(attempt) = &step.attempt {
         if state != Some(State::Sending) {
             let at = attempt.started_at.as_millis();
-            changes += &changes::number(connection, id, at, State::Sending)?;
+            last = Some(changes::put(connection, id, last, at, State::Sending)?);
         }
         (state, attempts) = (Some(State::Sending), attempts + 1);
         put_attempt(connection, id, attempts, attempt)?;
@@ -29,10 +29,10 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
         Next::Finished { state, .. } | Next::Waits { state, .. } => state,
     };
     if state != Some(next) {
-        changes += &changes::number(connection, id, at, next)?;
+        last = Some(changes::put(connection, id, last, at, next)?);
     }
     let attempt = step.attempt.as_ref();
-    let now = Now { state: next, at, reason: None, attempt, attempts, changes };
+    let now = Now { state: next, at, reason: None, attempt, attempts, last_change: last };
     match &step.next {
         Next::Finished { reason, .. } => {
             erase(connection, id)?;
@@ -87,16 +87,17 @@ pub(super) fn mark(
         return Ok(false);
     }
     let (id, at) = (id.as_bytes(), at.as_millis());
-    let changes = match Standing::of(connection, id)?.state {
-        Some(State::Sending) => String::new(),
-        _ => changes::number(connection, id, at, State::Sending)?,
+    let before = Standing::of(connection, id)?;
+    let last = match before.state {
+        Some(State::Sending) => before.last_change,
+        _ => Some(changes::put(connection, id, before.last_change, at, State::Sending)?),
     };
     connection
         .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, changes = changes || ?4
+            "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, last_change = ?4
              WHERE id = ?1",
         )?
-        .execute(params![id, State::Sending.number(), at, changes])?;
+        .execute(params![id, State::Sending.number(), at, last])?;
     Ok(true)
 }
 
@@ -108,7 +109,7 @@ pub(super) fn cancel(
 ) -> rusqlite::Result<(Canceled, Option<String>)> {
     let found = connection
         .prepare_cached(
-            "SELECT s.state, s.gateway, s.due_at, m.priority, s.attempts FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
+            "SELECT s.state, s.gateway, s.due_at, m.priority, s.attempts, s.last_change FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
             Ok((
@@ -117,10 +118,11 @@ pub(super) fn cancel(
                 row.get::<_, i64>(2)?,
                 row.get::<_, u8>(3)?,
                 row.get(4)?,
+                row.get(5)?,
             ))
         })
         .optional()?;
-    let Some((state, gateway, due_at, priority, attempts)) = found else {
+    let Some((state, gateway, due_at, priority, attempts, last)) = found else {
         return Ok((Canceled::Unknown, None));
     };
     let id = id.as_bytes();
@@ -134,8 +136,8 @@ pub(super) fn cancel(
         .execute(params![gateway, priority, due_at, id])?;
     erase(connection, id)?;
     let (state, at) = (State::Canceled, at.as_millis());
-    let changes = changes::number(connection, id, at, state)?;
-    put_state(connection, id, &Now { state, at, reason: None, attempt: None, attempts, changes })?;
+    let last_change = Some(changes::put(connection, id, last, at, state)?);
+    put_state(connection, id, &Now { state, at, reason: None, attempt: None, attempts, last_change })?;
     Ok((Canceled::Done, Some(gateway)))
 }
 
@@ -157,17 +159,17 @@ struct Standing {
     state: Option<State>,
     gateway: String,
     attempts: u32,
+    last_change: Option<i64>,
 }
 
 impl Standing {
     fn of(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<Self> {
-        connection.prepare_cached("SELECT state, gateway, attempts FROM state WHERE id = ?1")?.query_row(
-            [id],
-            |row| {
+        connection
+            .prepare_cached("SELECT state, gateway, attempts, last_change FROM state WHERE id = ?1")?
+            .query_row([id], |row| {
                 let state = State::from_number(row.get(0)?);
-                Ok(Self { state, gateway: row.get(1)?, attempts: row.get(2)? })
-            },
-        )
+                Ok(Self { state, gateway: row.get(1)?, attempts: row.get(2)?, last_change: row.get(3)? })
+            })
     }
 }
 
@@ -178,8 +180,7 @@ struct Now<'a> {
     reason: Option<OutcomeKind>,
     attempt: Option<&'a Attempt>,
     attempts: u32,
-    /// What is new.
-    changes: String,
+    last_change: Option<i64>,
 }
 
 /// Parts and provider ids change only if something went out; a mark is taken off.
@@ -190,7 +191,7 @@ fn put_state(connection: &Connection, id: &[u8; 16], now: &Now<'_>) -> rusqlite:
     connection
         .prepare_cached(
             "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
-                    provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, changes = changes || ?8
+                    provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, last_change = ?8
              WHERE id = ?1",
         )?
         .execute(params![
@@ -201,7 +202,7 @@ fn put_state(connection: &Connection, id: &[u8; 16], now: &Now<'_>) -> rusqlite:
             went_out.map(|outcome| outcome.parts),
             went_out.map(|outcome| ids_as_json(&outcome.provider_ids)),
             now.attempts,
-            now.changes,
+            now.last_change,
         ])?;
     Ok(())
 }

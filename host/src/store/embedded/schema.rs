@@ -171,20 +171,25 @@ pub(super) const MIGRATIONS: &[&str] = &["
     -- Whether a submission was cut off was not written down before.
     INSERT INTO spelling (gateway, doubt) SELECT DISTINCT gateway, 1 FROM attempt;
 ", "
-    -- How often a message was submitted, and its changes of state: `number,at,state;` for each. Beside where it stands, since they are
-    -- written and read with it.
+    -- Changes of messages' states, in the order in which they came. The last one is kept: no number is to be given twice.
+    CREATE TABLE change (
+        seq INTEGER PRIMARY KEY,
+        id BLOB NOT NULL,
+        previous INTEGER,
+        at INTEGER NOT NULL,
+        state INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO change (seq, id, previous, at, state)
+        SELECT seq, id, (SELECT max(b.seq) FROM event b WHERE b.id = e.id AND b.seq < e.seq), at, state FROM event e ORDER BY seq;
+    INSERT INTO change (seq, id, at, state) SELECT seq, zeroblob(16), 0, 0 FROM sqlite_sequence
+        WHERE name = 'event' AND seq > (SELECT coalesce(max(seq), 0) FROM change);
+
+    -- How often a message was submitted, and its last change.
     ALTER TABLE state ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE state ADD COLUMN changes TEXT NOT NULL DEFAULT '';
+    ALTER TABLE state ADD COLUMN last_change INTEGER;
     UPDATE state SET
         attempts = (SELECT count(*) FROM attempt a WHERE a.id = state.id),
-        changes = coalesce((SELECT group_concat(e.seq || ',' || e.at || ',' || e.state || ';', '' ORDER BY e.seq)
-                            FROM event e WHERE e.id = state.id), '');
-
-    -- Whose change had which number. The last one is kept: none is to be given twice.
-    CREATE TABLE change (seq INTEGER PRIMARY KEY, id BLOB NOT NULL) STRICT;
-    INSERT INTO change (seq, id) SELECT seq, id FROM event ORDER BY seq;
-    INSERT INTO change (seq, id) SELECT seq, zeroblob(16) FROM sqlite_sequence
-        WHERE name = 'event' AND seq > (SELECT coalesce(max(seq), 0) FROM change);
+        last_change = (SELECT max(seq) FROM event e WHERE e.id = state.id);
     DROP TABLE event;
 "];
 

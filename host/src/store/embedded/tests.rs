@@ -58,6 +58,21 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(store.message(done.id).await.unwrap().unwrap().state, State::Sent);
 }
 
+#[tokio::test]
+async fn the_write_ahead_log_stays_short_however_much_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
+    let store = EmbeddedStore::open(root.path(), options).unwrap();
+    let size = |name: &str| std::fs::metadata(root.path().join(name)).unwrap().len();
+    let long = 16 << 20;
+    while size("gatepost.db") < 3 * long {
+        let batch = (0..1000).map(|_| new_message("one", &"long ".repeat(200)));
+        store.insert(batch.collect(), None).await.unwrap();
+        assert!(size("gatepost.db-wal") < 2 * long, "{}", size("gatepost.db-wal"));
+    }
+    store.close().await;
+}
+
 /// Not a test of its own: the process that the next one kills. Says how far it came, and never ends by itself.
 #[tokio::test]
 async fn child_that_inserts_until_it_is_killed() {

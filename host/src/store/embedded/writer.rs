@@ -410,7 +410,10 @@ mod tests {
     use super::*;
     use crate::{
         message::Clock,
-        store::{conformance::new_message, embedded::schema},
+        store::{
+            conformance::new_message,
+            embedded::{Options, schema},
+        },
     };
     use std::time::Duration;
 
@@ -422,17 +425,18 @@ mod tests {
     #[test]
     fn what_waits_goes_into_one_transaction_and_a_bad_one_sinks_no_other() {
         let root = tempfile::tempdir().unwrap();
-        let connection = schema::open(&root.path().join("gatepost.db")).unwrap();
+        let mut connection = schema::open(&root.path().join("gatepost.db")).unwrap();
         let options = Options {
             retain: Duration::from_secs(86_400),
             clock: Clock::System,
             max_pages: None,
             metrics: None,
         };
+        let maintenance = Maintenance::new(&mut connection, options).unwrap();
         let mut thread = Thread {
             connection,
             figures: Figures::default(),
-            maintenance: Maintenance::new(options),
+            maintenance,
             metrics: None,
             _lock: File::open(root.path()).unwrap(),
         };
