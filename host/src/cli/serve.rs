@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{io, sync::Arc};
 use tokio::{
-    runtime::Runtime,
+    runtime::Builder,
     signal::unix::{SignalKind, signal},
     sync::Notify,
 };
@@ -32,7 +32,11 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
         Ended::Failed
     };
     app::raise_limit();
-    let runtime = Runtime::new().map_err(failed)?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(telemetry::worker_parks)
+        .build()
+        .map_err(failed)?;
     let ended = runtime.block_on(async {
         // Before anything else: a signal during the start is one to stop as well.
         let (stop, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
@@ -46,6 +50,7 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
     });
     // A provider whose threads hang must not keep the process from ending.
     runtime.shutdown_background();
+    telemetry::flush();
     ended
 }
 

@@ -2,6 +2,7 @@
 
 pub mod redact;
 
+mod gathered;
 mod log_lines;
 pub mod metrics;
 pub mod series;
@@ -9,8 +10,12 @@ mod one_line;
 mod panics;
 pub mod traces;
 
+use gathered::Gathered;
 use one_line::OneLine;
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _, Stderr},
+    sync::LazyLock,
+};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::filter_fn, fmt::MakeWriter, layer::SubscriberExt as _,
@@ -76,12 +81,24 @@ fn is_fit(metadata: &Metadata<'_>) -> bool {
         || target.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
+static STDERR: LazyLock<Gathered<Stderr>> = LazyLock::new(|| Gathered::new(io::stderr()));
+
+/// A runtime of the process's own that is busy writes its lines together. It tells that one of its workers is about to park.
+pub fn worker_parks() {
+    STDERR.parks();
+}
+
+/// Writes what is left of the log, before the process ends.
+pub fn flush() {
+    STDERR.flush();
+}
+
 /// Sends this process's log to stderr, from now on, and what panics into it.
 ///
 /// # Errors
 /// `level` is no list of `tracing` directives.
 pub fn init(level: &str, format: LogFormat) -> Result<(), InvalidLevel> {
-    let subscriber = subscriber(level, format, io::stderr().is_terminal(), io::stderr)?;
+    let subscriber = subscriber(level, format, io::stderr().is_terminal(), &*STDERR)?;
     // Somebody who embeds the host may have a subscriber already: that one counts then, and so does their hook.
     if subscriber.try_init().is_ok() {
         panics::log();

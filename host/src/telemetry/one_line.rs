@@ -1,6 +1,7 @@
 //! One event is one line, whatever stands in it: else whoever can put a line break into a message writes log lines of his own.
 
 use std::io::{self, Write};
+use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Writes each event as one line; the formatter hands an event over in one piece.
@@ -11,6 +12,10 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
 
     fn make_writer(&'a self) -> Self::Writer {
         Line(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        Line(self.0.make_writer_for(metadata))
     }
 }
 

@@ -1,7 +1,10 @@
 //! The changes of messages' states, numbered in the order of commits. A message knows its last one, and each the one before it: no index
 //! has to be kept for that, and the last ones, which are read and written most, lie together.
 
-use super::reads::{self, time, word};
+use super::{
+    reads::{self, time, word},
+    statements::Statements,
+};
 use crate::{
     message::{Event, MessageId, State},
     store::Change,
@@ -11,15 +14,15 @@ use std::collections::{HashMap, hash_map::Entry};
 
 /// Writes a change down that comes after `previous`; its number.
 pub(super) fn put(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: &[u8; 16],
     previous: Option<i64>,
     at: i64,
     state: State,
 ) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("INSERT INTO change (id, previous, at, state) VALUES (?1, ?2, ?3, ?4)")?
-        .insert(params![id, previous, at, state.number()])
+    connection.run("INSERT INTO change (id, previous, at, state) VALUES (?1, ?2, ?3, ?4)", |statement| {
+        statement.insert(params![id, previous, at, state.number()])
+    })
 }
 
 /// The changes of a message and their numbers, from the first to its last.

@@ -262,7 +262,7 @@ mod tests {
         message::{NewMessage, Timestamp},
         store::{
             conformance::{new_message, sent},
-            embedded::{insert, record, schema},
+            embedded::{insert, record, schema, statements::Statements},
         },
     };
 
@@ -339,8 +339,8 @@ mod tests {
             NewMessage { to, ..new_message("one", "hello") }
         });
         let batch = batch.collect::<Vec<_>>();
-        insert::batch(&connection, &batch, None).unwrap();
-        record::step(&connection, &sent(&batch[7])).unwrap();
+        insert::batch(&Statements::new(&connection), &batch, None).unwrap();
+        record::step(&Statements::new(&connection), &sent(&batch[7])).unwrap();
         let way = |to: &str, states: &[State]| {
             let to = Some(Recipient::new(to));
             let filter =
@@ -362,9 +362,9 @@ mod tests {
             ..new_message("one", "hello")
         });
         let batch = batch.collect::<Vec<_>>();
-        insert::batch(&connection, &batch, None).unwrap();
+        insert::batch(&Statements::new(&connection), &batch, None).unwrap();
         for new in batch.iter().step_by(2) {
-            record::step(&connection, &sent(new)).unwrap();
+            record::step(&Statements::new(&connection), &sent(new)).unwrap();
         }
         for states in [vec![], vec![State::Queued], vec![State::Queued, State::Sent]] {
             let tag = Some("login".into());

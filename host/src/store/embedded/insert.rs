@@ -1,6 +1,6 @@
 //! A message is accepted: five rows, and one for a request that is to be carried out once.
 
-use super::changes;
+use super::{changes, statements::Statements};
 use crate::{
     message::{Content, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity},
     store::{Inserted, Once},
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 pub(super) fn batch(
-    connection: &Connection,
+    connection: &Statements<'_>,
     batch: &[NewMessage],
     once: Option<&Once>,
 ) -> rusqlite::Result<Inserted> {
@@ -46,24 +46,22 @@ pub(super) fn known(connection: &Connection, once: &Once) -> rusqlite::Result<Op
     }))
 }
 
-fn remember(connection: &Connection, once: &Once, batch: &[NewMessage]) -> rusqlite::Result<()> {
+fn remember(connection: &Statements<'_>, once: &Once, batch: &[NewMessage]) -> rusqlite::Result<()> {
     let ids = batch.iter().flat_map(|new| *new.id.as_bytes()).collect::<Vec<_>>();
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO idempotency (api_key, key, fingerprint, at, ids) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![once.api_key, once.key, once.fingerprint, once.at.as_millis(), ids])?;
+    connection.write(
+        "INSERT OR REPLACE INTO idempotency (api_key, key, fingerprint, at, ids) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![once.api_key, once.key, once.fingerprint, once.at.as_millis(), ids],
+    )?;
     Ok(())
 }
 
-fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()> {
+fn insert(connection: &Statements<'_>, message: &NewMessage) -> rusqlite::Result<()> {
     let id = message.id.as_bytes();
     let (created_at, due_at) = (message.created_at.as_millis(), message.due_at.as_millis());
     let priority = message.priority.number();
     let plan = (!message.plan.is_empty()).then(|| message.plan.join(","));
     let own = message.validity.own.map(|own| i64::try_from(own.as_millis()).unwrap_or(i64::MAX));
-    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(values);
-    run(
+    connection.write(
         "INSERT INTO message (id, recipient, sender, gateway, tag, priority, created_at, expires_at, api_key,
                               route, plan, valid_from, own_validity, callback_url)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -85,7 +83,7 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
         ],
     )?;
     let content = &message.content;
-    run(
+    connection.write(
         "INSERT INTO content (id, text, title, data) VALUES (?1, ?2, ?3, ?4)",
         params![
             id,
@@ -95,11 +93,11 @@ fn insert(connection: &Connection, message: &NewMessage) -> rusqlite::Result<()>
         ],
     )?;
     let change = changes::put(connection, id, None, created_at, State::Queued)?;
-    run(
+    connection.write(
         "INSERT INTO state (id, state, due_at, updated_at, gateway, last_change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![id, State::Queued.number(), due_at, created_at, message.gateway, change],
     )?;
-    run(
+    connection.write(
         "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![message.gateway, priority, due_at, id, message.deadline.as_millis(), plan.is_some()],
     )?;

@@ -15,6 +15,7 @@ mod record;
 mod respelt;
 mod schema;
 mod secret;
+mod statements;
 mod webhooks;
 mod writer;
 

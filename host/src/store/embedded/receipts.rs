@@ -1,6 +1,8 @@
 //! Parts that services took, and what they say later of them.
 
-use super::{EmbeddedStore, changes, reads::word, respelt, webhooks, writer::Request};
+use super::{
+    EmbeddedStore, changes, reads::word, respelt, statements::Statements, webhooks, writer::Request,
+};
 use crate::{
     message::{
         Attempt, MessageId, OutcomeKind, PartReceipt, Receipt, ReceiptStatus, State, Timestamp, WebhookUrl,
@@ -50,7 +52,7 @@ impl Receipts for EmbeddedStore {
     }
 }
 
-pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::Result<Received> {
+pub(super) fn receive(connection: &Statements<'_>, receipt: &Receipt) -> rusqlite::Result<Received> {
     // Most services spell their ids in one way.
     let habit = match receipt.spellings.as_slice() {
         [] => Habit::AsGiven,
@@ -73,12 +75,10 @@ pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::R
     let open = waits || may_be_another(receipt, habit);
     // Strings always have a JSON form.
     let spellings = open.then(|| serde_json::to_string(&receipt.spellings).unwrap_or_default());
-    connection
-        .prepare_cached(
-            "INSERT INTO receipt (gateway, provider_id, status, code, detail, at, spellings)
+    connection.write(
+        "INSERT INTO receipt (gateway, provider_id, status, code, detail, at, spellings)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+        params![
             receipt.gateway,
             receipt.provider_id,
             receipt.status.number(),
@@ -86,12 +86,17 @@ pub(super) fn receive(connection: &Connection, receipt: &Receipt) -> rusqlite::R
             receipt.detail,
             receipt.at.as_millis(),
             spellings
-        ])?;
+        ],
+    )?;
     Ok(if open { Received::Open } else { Received::Unmatched })
 }
 
 /// Puts a receipt down at its part, and moves the message on if that takes it further.
-pub(super) fn say(connection: &Connection, part: &Candidate, receipt: &Receipt) -> rusqlite::Result<Matched> {
+pub(super) fn say(
+    connection: &Statements<'_>,
+    part: &Candidate,
+    receipt: &Receipt,
+) -> rusqlite::Result<Matched> {
     let (moved, callback_url) = match put(connection, part, receipt)? {
         true => move_on(connection, part.id.as_bytes(), &receipt.gateway)?,
         false => (None, None),
@@ -100,14 +105,19 @@ pub(super) fn say(connection: &Connection, part: &Candidate, receipt: &Receipt) 
 }
 
 /// Puts down what a submission got from the service, and matches what the service said of it before that was known.
-pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -> rusqlite::Result<Recorded> {
+pub(super) fn parts(
+    connection: &Statements<'_>,
+    id: &[u8; 16],
+    attempt: &Attempt,
+) -> rusqlite::Result<Recorded> {
     let mut recorded = Recorded { taken: true, ..Recorded::default() };
     // By an earlier submission that got the same ids, and something may have been said of them then.
     let mut were_known = false;
     for provider_id in &attempt.outcome.provider_ids {
-        let new = connection
-            .prepare_cached("INSERT OR IGNORE INTO part (gateway, provider_id, id) VALUES (?1, ?2, ?3)")?
-            .execute(params![attempt.gateway, provider_id, id])?;
+        let new = connection.write(
+            "INSERT OR IGNORE INTO part (gateway, provider_id, id) VALUES (?1, ?2, ?3)",
+            params![attempt.gateway, provider_id, id],
+        )?;
         were_known |= new == 0;
         let part = Candidate { id: MessageId::from_bytes(*id), provider_id: provider_id.clone() };
         for (number, receipt) in early(connection, &part, &attempt.gateway)? {
@@ -126,8 +136,8 @@ pub(super) fn parts(connection: &Connection, id: &[u8; 16], attempt: &Attempt) -
 }
 
 /// A receipt that belongs to a message is not kept beside it.
-pub(super) fn forget(connection: &Connection, number: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM receipt WHERE seq = ?1")?.execute([number])?;
+pub(super) fn forget(connection: &Statements<'_>, number: i64) -> rusqlite::Result<()> {
+    connection.write("DELETE FROM receipt WHERE seq = ?1", [number])?;
     Ok(())
 }
 
@@ -151,14 +161,12 @@ fn early(connection: &Connection, part: &Candidate, gateway: &str) -> rusqlite::
 }
 
 /// The receipt's word on this part, unless there is one for good; whether it is one for good.
-fn put(connection: &Connection, part: &Candidate, receipt: &Receipt) -> rusqlite::Result<bool> {
+fn put(connection: &Statements<'_>, part: &Candidate, receipt: &Receipt) -> rusqlite::Result<bool> {
     let said_as = Some(&receipt.provider_id).filter(|said_as| **said_as != part.provider_id);
-    let changed = connection
-        .prepare_cached(
-            "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7, said_as = ?8
+    let changed = connection.write(
+        "UPDATE part SET status = ?4, code = ?5, detail = ?6, at = ?7, said_as = ?8
              WHERE gateway = ?1 AND provider_id = ?2 AND id = ?3 AND status = 0",
-        )?
-        .execute(params![
+        params![
             receipt.gateway,
             part.provider_id,
             part.id.as_bytes(),
@@ -167,31 +175,33 @@ fn put(connection: &Connection, part: &Candidate, receipt: &Receipt) -> rusqlite
             receipt.detail,
             receipt.at.as_millis(),
             said_as
-        ])?;
+        ],
+    )?;
     Ok(changed > 0 && receipt.status != ReceiptStatus::Pending)
 }
 
 /// Moves a message that is `sent` through this gateway to where the words on its parts take it; and where that is told.
 fn move_on(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: &[u8; 16],
     gateway: &str,
 ) -> rusqlite::Result<(Option<State>, Option<WebhookUrl>)> {
-    let (state, through, provider_ids, updated_at, callback_url, last) = connection
-        .prepare_cached(
-            "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url, s.last_change
+    let (state, through, provider_ids, updated_at, callback_url, last) = connection.run(
+        "SELECT s.state, s.gateway, s.provider_ids, s.updated_at, m.callback_url, s.last_change
              FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
-        )?
-        .query_row([id], |row| {
-            Ok((
-                word(row, 0, State::from_number)?,
-                row.get::<_, String>(1)?,
-                super::reads::ids(row, 2)?,
-                row.get::<_, i64>(3)?,
-                row.get::<_, Option<String>>(4)?.map(WebhookUrl::new),
-                row.get(5)?,
-            ))
-        })?;
+        |s| {
+            s.query_row([id], |row| {
+                Ok((
+                    word(row, 0, State::from_number)?,
+                    row.get::<_, String>(1)?,
+                    super::reads::ids(row, 2)?,
+                    row.get::<_, i64>(3)?,
+                    row.get::<_, Option<String>>(4)?.map(WebhookUrl::new),
+                    row.get(5)?,
+                ))
+            })
+        },
+    )?;
     // What went out of a message that was not accepted then does not decide.
     if state != State::Sent || through != gateway {
         return Ok((None, None));
@@ -203,9 +213,10 @@ fn move_on(
     let said_at = parts.iter().flatten().map(|part| part.at.as_millis()).max();
     let at = said_at.unwrap_or(updated_at).max(updated_at);
     let change = changes::put(connection, id, last, at, next)?;
-    connection
-        .prepare_cached("UPDATE state SET state = ?2, updated_at = ?3, last_change = ?4 WHERE id = ?1")?
-        .execute(params![id, next.number(), at, change])?;
+    connection.write(
+        "UPDATE state SET state = ?2, updated_at = ?3, last_change = ?4 WHERE id = ?1",
+        params![id, next.number(), at, change],
+    )?;
     let (message, at) = (MessageId::from_bytes(*id), Timestamp::from_millis(at));
     webhooks::announce(connection, message, callback_url.as_deref(), next, at)?;
     Ok((Some(next), callback_url))

@@ -1,14 +1,14 @@
 //! A message leaves its place in a queue: its attempt, its state and its events are put down; once it is over, its content is erased.
 
-use super::{changes, receipts, webhooks};
+use super::{changes, receipts, statements::Statements, webhooks};
 use crate::{
     message::{Attempt, MessageId, OutcomeKind, State, Timestamp},
     store::{Canceled, Next, Place, Recorded, Step},
 };
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params};
 
 /// Records one step.
-pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Recorded> {
+pub(super) fn step(connection: &Statements<'_>, step: &Step) -> rusqlite::Result<Recorded> {
     let (gateway, place) = &step.from;
     if !leave(connection, gateway, place)? {
         return Ok(Recorded::default());
@@ -47,21 +47,15 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
             put_gateway(connection, id, &before, gateway)?;
             // Its members always have a JSON form.
             let progress = serde_json::to_string(progress).unwrap_or_default();
-            connection
-                .prepare_cached("UPDATE state SET due_at = ?2, progress = ?3 WHERE id = ?1")?
-                .execute(params![id, due_at.as_millis(), progress])?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed)
+            connection.write(
+                "UPDATE state SET due_at = ?2, progress = ?3 WHERE id = ?1",
+                params![id, due_at.as_millis(), progress],
+            )?;
+            connection.write(
+                "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed)
                      VALUES (?1, ?2, ?3, ?4, ?5, (SELECT plan IS NOT NULL FROM message WHERE id = ?4))",
-                )?
-                .execute(params![
-                    gateway,
-                    place.priority.number(),
-                    due_at.as_millis(),
-                    id,
-                    deadline.as_millis()
-                ])?;
+                params![gateway, place.priority.number(), due_at.as_millis(), id, deadline.as_millis()],
+            )?;
         }
     }
     // After the state: receipts that came before move the message on from there.
@@ -73,7 +67,7 @@ pub(super) fn step(connection: &Connection, step: &Step) -> rusqlite::Result<Rec
 
 /// Marks that a submission begins; whether the message was where it was expected.
 pub(super) fn mark(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: MessageId,
     (gateway, place): &(String, Place),
     at: Timestamp,
@@ -92,18 +86,17 @@ pub(super) fn mark(
         Some(State::Sending) => before.last_change,
         _ => Some(changes::put(connection, id, before.last_change, at, State::Sending)?),
     };
-    connection
-        .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, last_change = ?4
+    connection.write(
+        "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, last_change = ?4
              WHERE id = ?1",
-        )?
-        .execute(params![id, State::Sending.number(), at, last])?;
+        params![id, State::Sending.number(), at, last],
+    )?;
     Ok(true)
 }
 
 /// Cancels what is queued. With the gateway in whose queue it was.
 pub(super) fn cancel(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: MessageId,
     at: Timestamp,
 ) -> rusqlite::Result<(Canceled, Option<String>)> {
@@ -131,9 +124,10 @@ pub(super) fn cancel(
         Some(state) => return Ok((Canceled::Refused(state), None)),
         None => return Err(rusqlite::Error::IntegralValueOutOfRange(0, state.into())),
     }
-    connection
-        .prepare_cached("DELETE FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4")?
-        .execute(params![gateway, priority, due_at, id])?;
+    connection.write(
+        "DELETE FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4",
+        params![gateway, priority, due_at, id],
+    )?;
     erase(connection, id)?;
     let (state, at) = (State::Canceled, at.as_millis());
     let last_change = Some(changes::put(connection, id, last, at, state)?);
@@ -142,15 +136,16 @@ pub(super) fn cancel(
 }
 
 /// Takes a message out of its queue; whether it was there.
-fn leave(connection: &Connection, gateway: &str, place: &Place) -> rusqlite::Result<bool> {
-    let left = connection
-        .prepare_cached("DELETE FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4")?
-        .execute(params![gateway, place.priority.number(), place.due_at.as_millis(), place.id.as_bytes()])?;
+fn leave(connection: &Statements<'_>, gateway: &str, place: &Place) -> rusqlite::Result<bool> {
+    let left = connection.write(
+        "DELETE FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4",
+        params![gateway, place.priority.number(), place.due_at.as_millis(), place.id.as_bytes()],
+    )?;
     Ok(left > 0)
 }
 
-fn erase(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM content WHERE id = ?1")?.execute([id])?;
+fn erase(connection: &Statements<'_>, id: &[u8; 16]) -> rusqlite::Result<()> {
+    connection.write("DELETE FROM content WHERE id = ?1", [id])?;
     Ok(())
 }
 
@@ -163,13 +158,13 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<Self> {
-        connection
-            .prepare_cached("SELECT state, gateway, attempts, last_change FROM state WHERE id = ?1")?
-            .query_row([id], |row| {
+    fn of(connection: &Statements<'_>, id: &[u8; 16]) -> rusqlite::Result<Self> {
+        connection.run("SELECT state, gateway, attempts, last_change FROM state WHERE id = ?1", |s| {
+            s.query_row([id], |row| {
                 let state = State::from_number(row.get(0)?);
                 Ok(Self { state, gateway: row.get(1)?, attempts: row.get(2)?, last_change: row.get(3)? })
             })
+        })
     }
 }
 
@@ -184,17 +179,13 @@ struct Now<'a> {
 }
 
 /// Parts and provider ids change only if something went out; a mark is taken off.
-fn put_state(connection: &Connection, id: &[u8; 16], now: &Now<'_>) -> rusqlite::Result<()> {
+fn put_state(connection: &Statements<'_>, id: &[u8; 16], now: &Now<'_>) -> rusqlite::Result<()> {
     let outcome = now.attempt.map(|attempt| &attempt.outcome);
     let went_out =
         outcome.filter(|outcome| outcome.kind == OutcomeKind::Accepted || !outcome.provider_ids.is_empty());
-    connection
-        .prepare_cached(
-            "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
+    connection.write("UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
                     provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, last_change = ?8
-             WHERE id = ?1",
-        )?
-        .execute(params![
+             WHERE id = ?1", params![
             id,
             now.state.number(),
             now.at,
@@ -209,33 +200,27 @@ fn put_state(connection: &Connection, id: &[u8; 16], now: &Now<'_>) -> rusqlite:
 
 /// By itself, since it is rare that it changes, and each time it is written an index is too.
 fn put_gateway(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: &[u8; 16],
     before: &Standing,
     gateway: &str,
 ) -> rusqlite::Result<()> {
     if before.gateway != gateway {
-        connection
-            .prepare_cached("UPDATE state SET gateway = ?2 WHERE id = ?1")?
-            .execute(params![id, gateway])?;
+        connection.write("UPDATE state SET gateway = ?2 WHERE id = ?1", params![id, gateway])?;
     }
     Ok(())
 }
 
 fn put_attempt(
-    connection: &Connection,
+    connection: &Statements<'_>,
     id: &[u8; 16],
     number: u32,
     attempt: &Attempt,
 ) -> rusqlite::Result<()> {
     let outcome = &attempt.outcome;
-    connection
-        .prepare_cached(
-            "INSERT INTO attempt
+    connection.write("INSERT INTO attempt
                 (id, number, gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", params![
             id,
             number,
             attempt.gateway,

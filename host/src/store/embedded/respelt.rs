@@ -3,6 +3,7 @@
 use super::{
     reads::word,
     receipts::{RECEIPT, forget, read_receipt, say},
+    statements::Statements,
 };
 use crate::{
     message::{MessageId, Receipt, Timestamp},
@@ -55,7 +56,7 @@ pub(super) fn undecided(connection: &Connection) -> rusqlite::Result<Vec<(String
 
 /// Decides on receipts that came before `before`.
 pub(super) fn decide(
-    connection: &Connection,
+    connection: &Statements<'_>,
     gateway: &str,
     before: Timestamp,
     limit: usize,

@@ -1,6 +1,6 @@
 mod migrations;
 
-use super::*;
+use super::{statements::Statements, *};
 use crate::{
     message::{Receipt, State},
     store::conformance::{self, new_message, sent},
@@ -148,8 +148,8 @@ fn a_finished_text_leaves_the_write_ahead_log_while_the_host_runs() {
     let mut maintenance = maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap();
     maintenance.run(&mut connection);
     let new = new_message("one", secret);
-    insert::batch(&connection, std::slice::from_ref(&new), None).unwrap();
-    assert!(record::step(&connection, &sent(&new)).unwrap().taken);
+    insert::batch(&Statements::new(&connection), std::slice::from_ref(&new), None).unwrap();
+    assert!(record::step(&Statements::new(&connection), &sent(&new)).unwrap().taken);
     maintenance.erased();
     assert!(maintenance.due_in() <= Duration::from_secs(30), "within a minute, with room for a busy moment");
     assert!(holds(&on_disk(root.path()), secret));
@@ -281,7 +281,7 @@ fn requests_are_forgotten_after_a_day() {
     let now = Clock::System.now();
     for (key, at) in [("old", NOON), ("young", now)] {
         let once = Once { api_key: "app".into(), key: key.into(), fingerprint: [1; 32], at };
-        insert::batch(&connection, &[new_message("one", key)], Some(&once)).unwrap();
+        insert::batch(&Statements::new(&connection), &[new_message("one", key)], Some(&once)).unwrap();
     }
     maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap().run(&mut connection);
     let left: String = connection.query_row("SELECT key FROM idempotency", [], |row| row.get(0)).unwrap();
@@ -296,15 +296,15 @@ fn finished_messages_are_removed_when_their_time_has_passed() {
     let (old, waiting) = (new_message("one", "old"), new_message("one", "waiting"));
     let young = NewMessage { created_at: Clock::System.now(), ..new_message("one", "young") };
     for new in [&old, &waiting, &young] {
-        insert::batch(&connection, std::slice::from_ref(new), None).unwrap();
+        insert::batch(&Statements::new(&connection), std::slice::from_ref(new), None).unwrap();
     }
-    record::step(&connection, &sent(&old)).unwrap();
+    record::step(&Statements::new(&connection), &sent(&old)).unwrap();
     for (id, at) in [("long ago", NOON), ("just now", Clock::System.now())] {
         let status = crate::message::ReceiptStatus::Delivered;
         let (gateway, provider_id) = ("one".into(), id.into());
         let spellings = Vec::new();
         let receipt = Receipt { gateway, provider_id, spellings, status, code: None, detail: None, at };
-        receipts::receive(&connection, &receipt).unwrap();
+        receipts::receive(&Statements::new(&connection), &receipt).unwrap();
     }
     let count = |connection: &rusqlite::Connection, table: &str| -> i64 {
         connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
@@ -328,8 +328,8 @@ fn no_change_gets_the_number_of_one_that_was_removed() {
     assert_eq!(changes::last(&connection).unwrap(), 0);
     let (first, last) = (new_message("one", "1"), new_message("one", "2"));
     for new in [&first, &last] {
-        insert::batch(&connection, std::slice::from_ref(new), None).unwrap();
-        record::step(&connection, &sent(new)).unwrap();
+        insert::batch(&Statements::new(&connection), std::slice::from_ref(new), None).unwrap();
+        record::step(&Statements::new(&connection), &sent(new)).unwrap();
     }
     assert_eq!(changes::last(&connection).unwrap(), 6);
     maintenance::Maintenance::new(&mut connection, OPTIONS).unwrap().run(&mut connection);

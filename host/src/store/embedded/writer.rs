@@ -1,7 +1,8 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
 use super::{
-    Depths, changes, insert, maintenance::Maintenance, receipts, record, respelt, store_error, webhooks,
+    Depths, changes, insert, maintenance::Maintenance, receipts, record, respelt, statements::Statements,
+    store_error, webhooks,
 };
 use crate::{
     message::{MessageId, NewMessage, Receipt, Timestamp},
@@ -220,9 +221,11 @@ impl Thread {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::default();
         let mut replies = Vec::with_capacity(group.len());
+        let statements = Statements::new(&transaction);
         for request in group {
-            replies.push(change.perform(&transaction, request)?);
+            replies.push(change.perform(&statements, request)?);
         }
+        drop(statements);
         let last = changes::last(&transaction)?;
         transaction.commit()?;
         self.figures.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
@@ -276,7 +279,7 @@ impl Change {
         }
     }
 
-    fn perform(&mut self, transaction: &Connection, request: &Request) -> rusqlite::Result<Reply> {
+    fn perform(&mut self, transaction: &Statements<'_>, request: &Request) -> rusqlite::Result<Reply> {
         Ok(match request {
             Request::Insert { batch, once, .. } => {
                 let inserted = insert::batch(transaction, batch, once.as_ref())?;
