@@ -7,8 +7,8 @@ use std::{io::Write as _, net::SocketAddr};
 /// Parts without an answer: of Gatepost's one bind, and of Kannel's.
 pub(crate) const WINDOW: usize = 50;
 
-/// Submissions under way, enough that the window never waits for them.
-const IN_FLIGHT: usize = WINDOW * 4;
+/// Submissions whose outcome is not on disk yet, enough that the window never waits for them.
+const IN_FLIGHT: usize = WINDOW * 20;
 
 /// A running host.
 pub(crate) struct Gatepost {
