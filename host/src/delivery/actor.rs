@@ -302,6 +302,7 @@ impl Actor {
 
     fn spawn(&mut self, id: MessageId, size: usize, task: impl Future<Output = Ended> + Send + 'static) {
         self.in_flight.insert(id, size);
+        // In a box: it is large, and would be moved several times on its way into the runtime.
         let task = self.tasks.spawn(Box::pin(task));
         self.running.insert(task.id(), id);
         self.seat.in_flight.store(self.tasks.len(), Ordering::Relaxed);

@@ -14,37 +14,29 @@ pub(super) fn step(connection: &Statements<'_>, step: &Step) -> rusqlite::Result
         return Ok(Recorded::default());
     }
     let id = step.id.as_bytes();
-    let before = Standing::of(connection, id)?;
-    let (mut state, mut attempts, mut last) = (before.state, before.attempts, before.last_change);
-    if let Some(attempt) = &step.attempt {
-        if state != Some(State::Sending) {
-            let at = attempt.started_at.as_millis();
-            last = Some(changes::put(connection, id, last, at, State::Sending)?);
-        }
-        (state, attempts) = (Some(State::Sending), attempts + 1);
-        put_attempt(connection, id, attempts, attempt)?;
-    }
-    let at = step.at.as_millis();
-    let next = match step.next {
-        Next::Finished { state, .. } | Next::Waits { state, .. } => state,
-    };
-    if state != Some(next) {
-        last = Some(changes::put(connection, id, last, at, next)?);
-    }
+    let mut standing = Standing::of(connection, id)?;
     let attempt = step.attempt.as_ref();
-    let now = Now { state: next, at, reason: None, attempt, attempts, last_change: last };
+    if let Some(attempt) = attempt {
+        standing.change(connection, id, State::Sending, attempt.started_at)?;
+        standing.attempts += 1;
+        put_attempt(connection, id, standing.attempts, attempt)?;
+    }
+    let (next, reason) = match step.next {
+        Next::Finished { state, reason } => (state, reason),
+        Next::Waits { state, .. } => (state, None),
+    };
+    standing.change(connection, id, next, step.at)?;
+    put_state(connection, id, &standing, next, step.at, reason, attempt)?;
     match &step.next {
-        Next::Finished { reason, .. } => {
+        Next::Finished { .. } => {
             erase(connection, id)?;
-            put_state(connection, id, &Now { reason: *reason, ..now })?;
             if let Some(attempt) = attempt {
-                put_gateway(connection, id, &before, &attempt.gateway)?;
+                put_gateway(connection, id, &standing, &attempt.gateway)?;
             }
             webhooks::announce(connection, step.id, step.callback_url.as_deref(), next, step.at)?;
         }
         Next::Waits { gateway, due_at, deadline, progress, .. } => {
-            put_state(connection, id, &now)?;
-            put_gateway(connection, id, &before, gateway)?;
+            put_gateway(connection, id, &standing, gateway)?;
             // Its members always have a JSON form.
             let progress = serde_json::to_string(progress).unwrap_or_default();
             connection.write(
@@ -53,7 +45,7 @@ pub(super) fn step(connection: &Statements<'_>, step: &Step) -> rusqlite::Result
             )?;
             connection.write(
                 "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed)
-                     VALUES (?1, ?2, ?3, ?4, ?5, (SELECT plan IS NOT NULL FROM message WHERE id = ?4))",
+                 VALUES (?1, ?2, ?3, ?4, ?5, (SELECT plan IS NOT NULL FROM message WHERE id = ?4))",
                 params![gateway, place.priority.number(), due_at.as_millis(), id, deadline.as_millis()],
             )?;
         }
@@ -80,16 +72,12 @@ pub(super) fn mark(
     if !there {
         return Ok(false);
     }
-    let (id, at) = (id.as_bytes(), at.as_millis());
-    let before = Standing::of(connection, id)?;
-    let last = match before.state {
-        Some(State::Sending) => before.last_change,
-        _ => Some(changes::put(connection, id, before.last_change, at, State::Sending)?),
-    };
+    let id = id.as_bytes();
+    let mut standing = Standing::of(connection, id)?;
+    standing.change(connection, id, State::Sending, at)?;
     connection.write(
-        "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, last_change = ?4
-             WHERE id = ?1",
-        params![id, State::Sending.number(), at, last],
+        "UPDATE state SET state = ?2, updated_at = ?3, reason = NULL, marked_at = ?3, last_change = ?4 WHERE id = ?1",
+        params![id, State::Sending.number(), at.as_millis(), standing.last_change],
     )?;
     Ok(true)
 }
@@ -102,22 +90,13 @@ pub(super) fn cancel(
 ) -> rusqlite::Result<(Canceled, Option<String>)> {
     let found = connection
         .prepare_cached(
-            "SELECT s.state, s.gateway, s.due_at, m.priority, s.attempts, s.last_change FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
+            "SELECT s.state, s.gateway, s.due_at, m.priority FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
         )?
         .query_row([id.as_bytes()], |row| {
-            Ok((
-                row.get::<_, u8>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, i64>(2)?,
-                row.get::<_, u8>(3)?,
-                row.get(4)?,
-                row.get(5)?,
-            ))
+            Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, u8>(3)?))
         })
         .optional()?;
-    let Some((state, gateway, due_at, priority, attempts, last)) = found else {
-        return Ok((Canceled::Unknown, None));
-    };
+    let Some((state, gateway, due_at, priority)) = found else { return Ok((Canceled::Unknown, None)) };
     let id = id.as_bytes();
     match State::from_number(state) {
         Some(State::Queued) => {}
@@ -129,9 +108,9 @@ pub(super) fn cancel(
         params![gateway, priority, due_at, id],
     )?;
     erase(connection, id)?;
-    let (state, at) = (State::Canceled, at.as_millis());
-    let last_change = Some(changes::put(connection, id, last, at, state)?);
-    put_state(connection, id, &Now { state, at, reason: None, attempt: None, attempts, last_change })?;
+    let mut standing = Standing::of(connection, id)?;
+    standing.change(connection, id, State::Canceled, at)?;
+    put_state(connection, id, &standing, State::Canceled, at, None, None)?;
     Ok((Canceled::Done, Some(gateway)))
 }
 
@@ -149,7 +128,7 @@ fn erase(connection: &Statements<'_>, id: &[u8; 16]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Where a message stood.
+/// Where a message stands.
 struct Standing {
     state: Option<State>,
     gateway: String,
@@ -166,35 +145,51 @@ impl Standing {
             })
         })
     }
-}
 
-/// Where it stands now.
-struct Now<'a> {
-    state: State,
-    at: i64,
-    reason: Option<OutcomeKind>,
-    attempt: Option<&'a Attempt>,
-    attempts: u32,
-    last_change: Option<i64>,
+    /// A change, unless the state is that already.
+    fn change(
+        &mut self,
+        connection: &Statements<'_>,
+        id: &[u8; 16],
+        state: State,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
+        if self.state != Some(state) {
+            self.last_change = Some(changes::put(connection, id, self.last_change, at.as_millis(), state)?);
+            self.state = Some(state);
+        }
+        Ok(())
+    }
 }
 
 /// Parts and provider ids change only if something went out; a mark is taken off.
-fn put_state(connection: &Statements<'_>, id: &[u8; 16], now: &Now<'_>) -> rusqlite::Result<()> {
-    let outcome = now.attempt.map(|attempt| &attempt.outcome);
+fn put_state(
+    connection: &Statements<'_>,
+    id: &[u8; 16],
+    standing: &Standing,
+    state: State,
+    at: Timestamp,
+    reason: Option<OutcomeKind>,
+    attempt: Option<&Attempt>,
+) -> rusqlite::Result<()> {
+    let outcome = attempt.map(|attempt| &attempt.outcome);
     let went_out =
         outcome.filter(|outcome| outcome.kind == OutcomeKind::Accepted || !outcome.provider_ids.is_empty());
-    connection.write("UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
-                    provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, last_change = ?8
-             WHERE id = ?1", params![
+    connection.write(
+        "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
+                provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, last_change = ?8
+         WHERE id = ?1",
+        params![
             id,
-            now.state.number(),
-            now.at,
-            now.reason.map(|reason| reason.number()),
+            state.number(),
+            at.as_millis(),
+            reason.map(|reason| reason.number()),
             went_out.map(|outcome| outcome.parts),
             went_out.map(|outcome| ids_as_json(&outcome.provider_ids)),
-            now.attempts,
-            now.last_change,
-        ])?;
+            standing.attempts,
+            standing.last_change,
+        ],
+    )?;
     Ok(())
 }
 
@@ -202,10 +197,10 @@ fn put_state(connection: &Statements<'_>, id: &[u8; 16], now: &Now<'_>) -> rusql
 fn put_gateway(
     connection: &Statements<'_>,
     id: &[u8; 16],
-    before: &Standing,
+    standing: &Standing,
     gateway: &str,
 ) -> rusqlite::Result<()> {
-    if before.gateway != gateway {
+    if standing.gateway != gateway {
         connection.write("UPDATE state SET gateway = ?2 WHERE id = ?1", params![id, gateway])?;
     }
     Ok(())
@@ -218,9 +213,11 @@ fn put_attempt(
     attempt: &Attempt,
 ) -> rusqlite::Result<()> {
     let outcome = &attempt.outcome;
-    connection.write("INSERT INTO attempt
-                (id, number, gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", params![
+    connection.write(
+        "INSERT INTO attempt
+            (id, number, gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
             id,
             number,
             attempt.gateway,
@@ -232,7 +229,8 @@ fn put_attempt(
             outcome.after.map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
             outcome.parts,
             ids_as_json(&outcome.provider_ids),
-        ])?;
+        ],
+    )?;
     Ok(())
 }
 
