@@ -435,8 +435,8 @@ impl Acceptor {
     /// The message with a submission that goes on right now: it need not be on disk.
     fn as_it_stands(&self, message: Message) -> Message {
         match self.delivery.sending_since(message.id) {
-            Some(started_at) if !message.state.is_finished() => message.sending(started_at),
-            _ => message,
+            Some(began) => message.submitted_since(began),
+            None => message,
         }
     }
 

@@ -175,6 +175,15 @@ impl Message {
         }
     }
 
+    /// The message as it stands while a submission is said to be going on since `began`, which may be over: its outcome is on disk a
+    /// moment before its gateway lets go of the message.
+    #[must_use]
+    pub fn submitted_since(self, began: Timestamp) -> Self {
+        // No attempt of an earlier submission began after this one did.
+        let is_over = self.attempts.last().is_some_and(|attempt| attempt.started_at >= began);
+        if is_over || self.state.is_finished() { self } else { self.sending(began) }
+    }
+
     /// The message as it stands while a submission is going on since `started_at`.
     #[must_use]
     pub fn sending(mut self, started_at: Timestamp) -> Self {
@@ -202,5 +211,31 @@ impl Message {
             self.events.push(Event { at, state });
         }
         (self.state, self.updated_at, self.reason) = (state, at, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Outcome, OutcomeKind},
+        *,
+    };
+    use crate::store::conformance::new_message;
+
+    #[test]
+    fn a_submission_whose_outcome_is_known_goes_on_no_more() {
+        let message = Message::queued(&new_message("one", "hello"));
+        let (began, ended) = (message.created_at, Timestamp::from_millis(message.created_at.as_millis() + 1));
+        assert_eq!(message.clone().submitted_since(began), message.clone().sending(began));
+        let mut again = message;
+        let outcome = Outcome::new(OutcomeKind::Unavailable, "no");
+        again.attempted(Attempt { gateway: "one".into(), started_at: began, ended_at: ended, outcome });
+        again.change(State::Queued, ended, None);
+        assert_eq!(again.clone().submitted_since(began), again, "its gateway has yet to let go of it");
+        let next = Timestamp::from_millis(ended.as_millis() + 1);
+        assert_eq!(again.clone().submitted_since(next), again.clone().sending(next));
+        let mut over = again;
+        over.change(State::Canceled, ended, None);
+        assert_eq!(over.clone().submitted_since(next), over);
     }
 }
