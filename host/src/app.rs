@@ -27,7 +27,7 @@ use crate::{
     route::Routes,
     store::{
         Store,
-        embedded::{EmbeddedStore, OpenError, Options},
+        embedded::{ARRIVALS, EmbeddedStore, OpenError, Options},
         memory::MemoryStore,
     },
     telemetry::{
@@ -320,7 +320,7 @@ fn prepare(
     metrics: Arc<Metrics>,
 ) -> Result<Prepared, StartError> {
     let (retain, counting) = (config.store.retain, Some(Arc::clone(&metrics)));
-    let options = Options { retain, clock, max_pages: None, metrics: counting };
+    let options = Options { retain, clock, max_pages: None, arrivals: ARRIVALS, metrics: counting };
     // First of all, since its lock is what keeps a second host away from the copies too.
     let store = EmbeddedStore::open(&config.store.path, options).map_err(StartError::Open)?;
     let copies = config.store.path.join("plugins");

@@ -419,7 +419,7 @@ async fn a_request_is_carried_out_once(store: &dyn Store) {
     assert_eq!(carry(again(), once("app", "k", 2, next_day)).await, Inserted::Stored);
     assert_eq!(carry(again(), once("app", "k", 1, next_day)).await, Inserted::Conflict);
     // What could not be stored is not remembered.
-    assert!(store.insert(vec![first.clone()], once("app", "new", 1, NOON)).await.is_err());
+    assert!(store.insert(vec![first.clone(), first.clone()], once("app", "new", 1, NOON)).await.is_err());
     assert_eq!(carry(again(), once("app", "new", 2, NOON)).await, Inserted::Stored);
 }
 

@@ -9,7 +9,7 @@ use gatepost::{
     },
     store::{
         Next, Place, Step, Store,
-        embedded::{EmbeddedStore, Options},
+        embedded::{ARRIVALS, EmbeddedStore, Options},
     },
 };
 use std::time::{Duration, Instant};
@@ -21,8 +21,13 @@ const LANES: usize = 4;
 pub(crate) fn rate(at_once: usize, time: Duration) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options =
-        Options { retain: Duration::from_secs(86_400), clock: Clock::System, max_pages: None, metrics: None };
+    let options = Options {
+        retain: Duration::from_secs(86_400),
+        clock: Clock::System,
+        max_pages: None,
+        arrivals: ARRIVALS,
+        metrics: None,
+    };
     let store = EmbeddedStore::open(&folder.path().join("store"), options).unwrap();
     let (lanes, began) = (at_once.min(LANES), Instant::now());
     let lane = |lane: usize| {

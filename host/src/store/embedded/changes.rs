@@ -12,17 +12,20 @@ use crate::{
 use rusqlite::{Connection, params};
 use std::collections::{HashMap, hash_map::Entry};
 
-/// Writes a change down that comes after `previous`; its number.
+/// Writes a change down that comes after `previous`.
 pub(super) fn put(
     connection: &Statements<'_>,
+    number: i64,
     id: &[u8; 16],
     previous: Option<i64>,
     at: i64,
     state: State,
-) -> rusqlite::Result<i64> {
-    connection.run("INSERT INTO change (id, previous, at, state) VALUES (?1, ?2, ?3, ?4)", |statement| {
-        statement.insert(params![id, previous, at, state.number()])
-    })
+) -> rusqlite::Result<()> {
+    connection.write(
+        "INSERT INTO change (seq, id, previous, at, state) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![number, id, previous, at, state.number()],
+    )?;
+    Ok(())
 }
 
 /// The changes of a message and their numbers, from the first to its last.
@@ -41,7 +44,11 @@ pub(super) fn until(connection: &Connection, last: Option<i64>) -> rusqlite::Res
     Ok(changes)
 }
 
-pub(super) const AFTER: &str = "SELECT seq, id FROM change WHERE seq > ?1 ORDER BY seq";
+/// Of those that have just arrived too: their first change is not put down yet.
+pub(super) const AFTER: &str = "
+    SELECT seq, id FROM change WHERE seq > ?1
+    UNION ALL SELECT number, id FROM arrival WHERE number > ?1
+    ORDER BY 1";
 
 /// The changes after this number.
 pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> rusqlite::Result<Vec<Change>> {
@@ -73,11 +80,9 @@ pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> rusqli
 
 /// The number of the last change. Numbers are given in the order of commits, since one thread writes, and none is given twice, since
 /// [`forget`] keeps the last one.
-pub(super) fn last(connection: &Connection) -> rusqlite::Result<u64> {
-    let last = connection
-        .prepare_cached("SELECT max(seq) FROM change")?
-        .query_row([], |row| row.get::<_, Option<i64>>(0))?;
-    Ok(last.unwrap_or(0).unsigned_abs())
+pub(super) fn last(connection: &Connection) -> rusqlite::Result<i64> {
+    let last = "SELECT max(coalesce((SELECT max(seq) FROM change), 0), coalesce((SELECT max(number) FROM arrival), 0))";
+    connection.query_row(last, [], |row| row.get(0))
 }
 
 /// Nothing is said of this message's changes any more.

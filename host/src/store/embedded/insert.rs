@@ -1,8 +1,8 @@
-//! A message is accepted: five rows, and one for a request that is to be carried out once.
+//! Messages are accepted: a row for each, and one for a request that is to be carried out once.
 
-use super::{changes, statements::Statements};
+use super::{arrivals, statements::Statements};
 use crate::{
-    message::{Content, MessageId, NewMessage, Priority, Recipient, State, Timestamp, Validity},
+    message::{Content, MessageId, NewMessage, Priority, Recipient, Timestamp, Validity},
     store::{Inserted, Once},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -23,8 +23,9 @@ pub(super) fn batch(
         remember(connection, once, batch)?;
     }
     for message in batch {
-        insert(connection, message)?;
+        arrivals::put(connection, message)?;
     }
+    arrivals::make_room(connection)?;
     Ok(Inserted::Stored)
 }
 
@@ -51,55 +52,6 @@ fn remember(connection: &Statements<'_>, once: &Once, batch: &[NewMessage]) -> r
     connection.write(
         "INSERT OR REPLACE INTO idempotency (api_key, key, fingerprint, at, ids) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![once.api_key, once.key, once.fingerprint, once.at.as_millis(), ids],
-    )?;
-    Ok(())
-}
-
-fn insert(connection: &Statements<'_>, message: &NewMessage) -> rusqlite::Result<()> {
-    let id = message.id.as_bytes();
-    let (created_at, due_at) = (message.created_at.as_millis(), message.due_at.as_millis());
-    let priority = message.priority.number();
-    let plan = (!message.plan.is_empty()).then(|| message.plan.join(","));
-    let own = message.validity.own.map(|own| i64::try_from(own.as_millis()).unwrap_or(i64::MAX));
-    connection.write(
-        "INSERT INTO message (id, recipient, sender, gateway, tag, priority, created_at, expires_at, api_key,
-                              route, plan, valid_from, own_validity, callback_url)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        params![
-            id,
-            message.to.expose(),
-            message.from,
-            message.gateway,
-            message.tag,
-            priority,
-            created_at,
-            message.expires_at.as_millis(),
-            message.api_key,
-            message.route,
-            plan,
-            message.validity.from.as_millis(),
-            own,
-            message.callback_url.as_deref(),
-        ],
-    )?;
-    let content = &message.content;
-    connection.write(
-        "INSERT INTO content (id, text, title, data) VALUES (?1, ?2, ?3, ?4)",
-        params![
-            id,
-            content.text.expose(),
-            content.title.as_ref().map(|title| title.expose()),
-            content.data.as_ref().map(|data| data.expose()),
-        ],
-    )?;
-    let change = changes::put(connection, id, None, created_at, State::Queued)?;
-    connection.write(
-        "INSERT INTO state (id, state, due_at, updated_at, gateway, last_change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![id, State::Queued.number(), due_at, created_at, message.gateway, change],
-    )?;
-    connection.write(
-        "INSERT INTO ready (gateway, priority, due_at, id, deadline, routed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![message.gateway, priority, due_at, id, message.deadline.as_millis(), plan.is_some()],
     )?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Everything that waits when the writer comes round goes into its next transaction: batches of one when the host is idle, of hundreds
 //! under load, and one fsync for each. Reads have connections of their own; WAL keeps the two apart.
 
+mod arrivals;
 mod changes;
 mod depths;
 mod folder;
@@ -31,6 +32,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use maintenance::Maintenance;
 use reads::Readers;
 use secret::Secret;
+use statements::Known;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -49,9 +51,14 @@ pub struct Options {
     pub clock: Clock,
     /// The largest that the database may grow, in pages of 4 KiB; `None`: as far as the disk goes.
     pub max_pages: Option<u32>,
+    /// How many messages stay where they arrived, about.
+    pub arrivals: u32,
     /// Where commits are counted.
     pub metrics: Option<Arc<Metrics>>,
 }
+
+/// More than are submitted at once as a rule, few enough that a read may look at all of them.
+pub const ARRIVALS: u32 = 1024;
 
 /// Why the store can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -142,11 +149,12 @@ impl EmbeddedStore {
         }
         let depths = Arc::new(Depths::new(reads::depths(&connection).map_err(broken)?));
         let webhooks = Arc::new(Depths::new(webhooks::counts(&connection).map_err(broken)?));
-        let (told, latest) = watch::channel(changes::last(&connection).map_err(broken)?);
+        let known = Known::of(&connection, options.arrivals).map_err(broken)?;
+        let (told, latest) = watch::channel(known.last_number.unsigned_abs());
         let figures = Figures { depths: Arc::clone(&depths), webhooks: Arc::clone(&webhooks), latest: told };
         let metrics = options.metrics.clone();
         let maintenance = Maintenance::new(&mut connection, options).map_err(broken)?;
-        let writer = Writer::start(connection, maintenance, lock, metrics.clone(), figures)
+        let writer = Writer::start((connection, known), maintenance, lock, metrics.clone(), figures)
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let readers = Arc::new(Readers::new(path.clone(), reads::READERS));
         let history = Arc::new(Readers::new(path, history::READERS));

@@ -3,8 +3,8 @@
 use super::{changes, receipts, schema, store_error};
 use crate::{
     message::{
-        Attempt, Content, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient, State,
-        Text, Timestamp, Validity, WebhookUrl,
+        Attempt, Content, Event, Message, MessageId, Outcome, OutcomeKind, Priority, Progress, Recipient,
+        State, Text, Timestamp, Validity, WebhookUrl,
     },
     store::{Front, Overdue, Place, Ready, StoreError},
 };
@@ -67,24 +67,34 @@ impl Readers {
 
 /// How many messages wait in each queue: the one scan there is, of a narrow table, a second for ten million messages.
 pub(super) fn depths(connection: &Connection) -> rusqlite::Result<HashMap<String, u64>> {
-    let mut statement = connection.prepare("SELECT gateway, count(*) FROM ready GROUP BY gateway")?;
+    let mut statement = connection.prepare(
+        "SELECT gateway, count(*) FROM (SELECT gateway FROM ready UNION ALL SELECT gateway FROM arrival) GROUP BY gateway",
+    )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     rows.collect()
 }
 
 /// One range of the queue's key for each priority: with all of them in one query, messages that are due later would have to be
-/// walked over.
+/// walked over. Those that have just arrived wait like the others, in a table of their own, which is small.
 pub(super) const READY: &str = "
     SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
            m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
            s.attempts, c.text, c.title, c.data
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id JOIN content c ON c.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 AND r.due_at <= ?3
-    ORDER BY r.due_at, r.id
+    UNION ALL
+    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
+           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
+           a.text, a.title, a.data
+    FROM arrival a
+    WHERE a.gateway = ?1 AND a.priority = ?2 AND a.due_at <= ?3
+    ORDER BY 3, 4
     LIMIT ?4";
 
 pub(super) const NEXT_DUE: &str = "
-    SELECT due_at FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1";
+    SELECT due_at FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at > ?3
+    UNION ALL SELECT due_at FROM arrival WHERE gateway = ?1 AND priority = ?2 AND due_at > ?3
+    ORDER BY 1 LIMIT 1";
 
 /// Along the index of these alone: the key would lead past all the others.
 pub(super) const PLANNED: &str = "
@@ -93,7 +103,13 @@ pub(super) const PLANNED: &str = "
            s.attempts, '', NULL, NULL
     FROM ready r INDEXED BY ready_routed JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.routed = 1 AND r.gateway = ?1 AND (r.priority, r.due_at, r.id) > (?2, ?3, ?4)
-    ORDER BY r.priority, r.due_at, r.id
+    UNION ALL
+    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
+           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
+           '', NULL, NULL
+    FROM arrival a
+    WHERE a.plan IS NOT NULL AND a.gateway = ?1 AND (a.priority, a.due_at, a.id) > (?2, ?3, ?4)
+    ORDER BY 2, 3, 4
     LIMIT ?5";
 
 pub(super) const OVERDUE: &str = "
@@ -102,15 +118,24 @@ pub(super) const OVERDUE: &str = "
            s.attempts, '', NULL, NULL
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.deadline <= ?1
-    ORDER BY r.deadline
+    UNION ALL
+    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
+           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
+           '', NULL, NULL
+    FROM arrival a
+    WHERE a.deadline <= ?1
+    ORDER BY 5
     LIMIT ?2";
 
-pub(super) const NEXT_DEADLINE: &str =
-    "SELECT deadline FROM ready WHERE deadline > ?1 ORDER BY deadline LIMIT 1";
+pub(super) const NEXT_DEADLINE: &str = "
+    SELECT deadline FROM ready WHERE deadline > ?1 UNION ALL SELECT deadline FROM arrival WHERE deadline > ?1
+    ORDER BY 1 LIMIT 1";
 
 pub(super) const FIRST_SINCE: &str = "
-    SELECT m.valid_from FROM ready r JOIN message m ON m.id = r.id
-    WHERE r.gateway = ?1 AND r.priority = ?2 ORDER BY r.due_at, r.id LIMIT 1";
+    SELECT m.valid_from, r.due_at, r.id FROM ready r JOIN message m ON m.id = r.id
+    WHERE r.gateway = ?1 AND r.priority = ?2
+    UNION ALL SELECT a.valid_from, a.due_at, a.id FROM arrival a WHERE a.gateway = ?1 AND a.priority = ?2
+    ORDER BY 2, 3 LIMIT 1";
 
 pub(super) fn ready(
     connection: &Connection,
@@ -239,6 +264,17 @@ fn read_ready(row: &Row<'_>) -> rusqlite::Result<Ready> {
     })
 }
 
+const MESSAGE: &str = "
+    SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key, s.state, s.updated_at,
+           s.reason, s.parts, s.provider_ids, m.route, m.callback_url, s.last_change, NULL
+    FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1";
+
+/// One that has just arrived.
+const ARRIVED: &str = "
+    SELECT a.recipient, a.sender, a.gateway, a.tag, a.priority, a.created_at, a.expires_at, a.api_key, 0, a.created_at,
+           NULL, 0, '[]', a.route, a.callback_url, NULL, a.number
+    FROM arrival a WHERE a.id = ?1";
+
 pub(super) fn message(connection: &Connection, id: MessageId) -> rusqlite::Result<Option<Message>> {
     // One snapshot for all of it, so that state and events agree.
     let snapshot = connection.unchecked_transaction()?;
@@ -255,14 +291,16 @@ pub(super) fn numbered(
     snapshot: &Connection,
     id: MessageId,
 ) -> rusqlite::Result<Option<(Message, Vec<u64>)>> {
-    let found = snapshot
-        .prepare_cached(
-            "SELECT m.recipient, m.sender, s.gateway, m.tag, m.priority, m.created_at, m.expires_at, m.api_key,
-                    s.state, s.updated_at, s.reason, s.parts, s.provider_ids, m.route, m.callback_url, s.last_change
-             FROM message m JOIN state s ON s.id = m.id WHERE m.id = ?1",
-        )?
-        .query_row([id.as_bytes()], |row| {
-            let (numbers, events) = changes::until(snapshot, row.get(15)?)?.into_iter().unzip();
+    let read = |query| {
+        let mut statement = snapshot.prepare_cached(query)?;
+        let found = statement.query_row([id.as_bytes()], |row| {
+            let changes = match row.get::<_, Option<i64>>(16)? {
+                Some(first) => {
+                    vec![(first.unsigned_abs(), Event { at: time(row, 5)?, state: State::Queued })]
+                }
+                None => changes::until(snapshot, row.get(15)?)?,
+            };
+            let (numbers, events) = changes.into_iter().unzip();
             let message = Message {
                 id,
                 to: Recipient::new(row.get::<_, String>(0)?),
@@ -288,9 +326,10 @@ pub(super) fn numbered(
                 receipts: Vec::new(),
             };
             Ok((message, numbers))
-        })
-        .optional()?;
-    let Some((mut message, numbers)) = found else { return Ok(None) };
+        });
+        found.optional()
+    };
+    let Some((mut message, numbers)) = read(MESSAGE)? else { return read(ARRIVED) };
     message.attempts = snapshot
         .prepare_cached(
             "SELECT gateway, started_at, ended_at, outcome, code, detail, after_ms, parts, provider_ids

@@ -212,7 +212,8 @@ fn move_on(
     };
     let said_at = parts.iter().flatten().map(|part| part.at.as_millis()).max();
     let at = said_at.unwrap_or(updated_at).max(updated_at);
-    let change = changes::put(connection, id, last, at, next)?;
+    let change = connection.next_number();
+    changes::put(connection, change, id, last, at, next)?;
     connection.write(
         "UPDATE state SET state = ?2, updated_at = ?3, last_change = ?4 WHERE id = ?1",
         params![id, next.number(), at, change],

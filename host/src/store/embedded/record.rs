@@ -1,6 +1,6 @@
 //! A message leaves its place in a queue: its attempt, its state and its events are put down; once it is over, its content is erased.
 
-use super::{changes, receipts, statements::Statements, webhooks};
+use super::{arrivals, changes, receipts, statements::Statements, webhooks};
 use crate::{
     message::{Attempt, MessageId, OutcomeKind, State, Timestamp},
     store::{Canceled, Next, Place, Recorded, Step},
@@ -10,11 +10,12 @@ use rusqlite::{OptionalExtension as _, params};
 /// Records one step.
 pub(super) fn step(connection: &Statements<'_>, step: &Step) -> rusqlite::Result<Recorded> {
     let (gateway, place) = &step.from;
-    if !leave(connection, gateway, place)? {
-        return Ok(Recorded::default());
-    }
     let id = step.id.as_bytes();
-    let mut standing = Standing::of(connection, id)?;
+    let mut standing = match arrivals::take(connection, step)? {
+        Some(first) => first,
+        None if leave(connection, gateway, place)? => Standing::of(connection, id)?,
+        None => return Ok(Recorded::default()),
+    };
     let attempt = step.attempt.as_ref();
     if let Some(attempt) = attempt {
         standing.change(connection, id, State::Sending, attempt.started_at)?;
@@ -29,7 +30,9 @@ pub(super) fn step(connection: &Statements<'_>, step: &Step) -> rusqlite::Result
     put_state(connection, id, &standing, next, step.at, reason, attempt)?;
     match &step.next {
         Next::Finished { .. } => {
-            erase(connection, id)?;
+            if standing.first_due_at.is_none() {
+                erase(connection, id)?;
+            }
             if let Some(attempt) = attempt {
                 put_gateway(connection, id, &standing, &attempt.gateway)?;
             }
@@ -64,6 +67,7 @@ pub(super) fn mark(
     (gateway, place): &(String, Place),
     at: Timestamp,
 ) -> rusqlite::Result<bool> {
+    arrivals::settle(connection, id)?;
     let there = connection
         .prepare_cached(
             "SELECT 1 FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at = ?3 AND id = ?4",
@@ -88,6 +92,7 @@ pub(super) fn cancel(
     id: MessageId,
     at: Timestamp,
 ) -> rusqlite::Result<(Canceled, Option<String>)> {
+    arrivals::settle(connection, id)?;
     let found = connection
         .prepare_cached(
             "SELECT s.state, s.gateway, s.due_at, m.priority FROM state s JOIN message m ON m.id = s.id WHERE s.id = ?1",
@@ -129,19 +134,38 @@ fn erase(connection: &Statements<'_>, id: &[u8; 16]) -> rusqlite::Result<()> {
 }
 
 /// Where a message stands.
-struct Standing {
+pub(super) struct Standing {
     state: Option<State>,
     gateway: String,
     attempts: u32,
     last_change: Option<i64>,
+    /// When it was due, where this is its first step: nothing is put down yet of where it stands, or of what it says.
+    first_due_at: Option<i64>,
 }
 
 impl Standing {
+    /// That of a message that has just arrived.
+    pub(super) fn first(gateway: &str, place: &Place, number: i64) -> Self {
+        Self {
+            state: Some(State::Queued),
+            gateway: gateway.to_owned(),
+            attempts: 0,
+            last_change: Some(number),
+            first_due_at: Some(place.due_at.as_millis()),
+        }
+    }
+
     fn of(connection: &Statements<'_>, id: &[u8; 16]) -> rusqlite::Result<Self> {
         connection.run("SELECT state, gateway, attempts, last_change FROM state WHERE id = ?1", |s| {
             s.query_row([id], |row| {
                 let state = State::from_number(row.get(0)?);
-                Ok(Self { state, gateway: row.get(1)?, attempts: row.get(2)?, last_change: row.get(3)? })
+                Ok(Self {
+                    state,
+                    gateway: row.get(1)?,
+                    attempts: row.get(2)?,
+                    last_change: row.get(3)?,
+                    first_due_at: None,
+                })
             })
         })
     }
@@ -155,8 +179,9 @@ impl Standing {
         at: Timestamp,
     ) -> rusqlite::Result<()> {
         if self.state != Some(state) {
-            self.last_change = Some(changes::put(connection, id, self.last_change, at.as_millis(), state)?);
-            self.state = Some(state);
+            let number = connection.next_number();
+            changes::put(connection, number, id, self.last_change, at.as_millis(), state)?;
+            (self.state, self.last_change) = (Some(state), Some(number));
         }
         Ok(())
     }
@@ -175,20 +200,23 @@ fn put_state(
     let outcome = attempt.map(|attempt| &attempt.outcome);
     let went_out =
         outcome.filter(|outcome| outcome.kind == OutcomeKind::Accepted || !outcome.provider_ids.is_empty());
+    let (reason, parts) = (reason.map(OutcomeKind::number), went_out.map(|outcome| outcome.parts));
+    let provider_ids = went_out.map(|outcome| ids_as_json(&outcome.provider_ids));
+    let (state, at) = (state.number(), at.as_millis());
+    let Standing { gateway, attempts, last_change, .. } = standing;
+    if let Some(due_at) = standing.first_due_at {
+        connection.write(
+            "INSERT INTO state (id, state, updated_at, reason, parts, provider_ids, attempts, last_change, gateway, due_at)
+             VALUES (?1, ?2, ?3, ?4, coalesce(?5, 0), coalesce(?6, '[]'), ?7, ?8, ?9, ?10)",
+            params![id, state, at, reason, parts, provider_ids, attempts, last_change, gateway, due_at],
+        )?;
+        return Ok(());
+    }
     connection.write(
         "UPDATE state SET state = ?2, updated_at = ?3, reason = ?4, parts = coalesce(?5, parts),
                 provider_ids = coalesce(?6, provider_ids), marked_at = NULL, attempts = ?7, last_change = ?8
          WHERE id = ?1",
-        params![
-            id,
-            state.number(),
-            at.as_millis(),
-            reason.map(|reason| reason.number()),
-            went_out.map(|outcome| outcome.parts),
-            went_out.map(|outcome| ids_as_json(&outcome.provider_ids)),
-            standing.attempts,
-            standing.last_change,
-        ],
+        params![id, state, at, reason, parts, provider_ids, attempts, last_change],
     )?;
     Ok(())
 }

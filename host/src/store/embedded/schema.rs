@@ -191,6 +191,31 @@ pub(super) const MIGRATIONS: &[&str] = &["
         attempts = (SELECT count(*) FROM attempt a WHERE a.id = state.id),
         last_change = (SELECT max(seq) FROM event e WHERE e.id = state.id);
     DROP TABLE event;
+", "
+    -- Messages as they were accepted, one row each, until there is more to say of them: they are in none of the tables above then. The
+    -- number is that of their change to `queued`.
+    CREATE TABLE arrival (
+        id BLOB NOT NULL PRIMARY KEY,
+        number INTEGER NOT NULL,
+        recipient TEXT NOT NULL,
+        sender TEXT,
+        gateway TEXT NOT NULL,
+        tag TEXT,
+        priority INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        api_key TEXT,
+        route TEXT,
+        plan TEXT,
+        valid_from INTEGER NOT NULL,
+        own_validity INTEGER,
+        callback_url TEXT,
+        due_at INTEGER NOT NULL,
+        deadline INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        title TEXT,
+        data TEXT
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens the database for writing and brings it to the latest version.

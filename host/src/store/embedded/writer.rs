@@ -1,7 +1,10 @@
 //! The one thread that writes: everything that waits goes into its next transaction.
 
 use super::{
-    Depths, changes, insert, maintenance::Maintenance, receipts, record, respelt, statements::Statements,
+    Depths, insert,
+    maintenance::Maintenance,
+    receipts, record, respelt,
+    statements::{Known, Statements},
     store_error, webhooks,
 };
 use crate::{
@@ -74,14 +77,14 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. It keeps the folder's `lock` until it has closed the database.
     pub(super) fn start(
-        connection: Connection,
+        (connection, known): (Connection, Known),
         maintenance: Maintenance,
         lock: File,
         metrics: Option<Arc<Metrics>>,
         figures: Figures,
     ) -> io::Result<Self> {
         let (requests, waiting) = sync_channel(WAITING);
-        let thread = Thread { connection, figures, maintenance, metrics, _lock: lock };
+        let thread = Thread { connection, known, figures, maintenance, metrics, _lock: lock };
         thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { requests, closed: AtomicBool::new(false) })
     }
@@ -124,6 +127,7 @@ pub(super) struct Figures {
 
 struct Thread {
     connection: Connection,
+    known: Known,
     figures: Figures,
     maintenance: Maintenance,
     metrics: Option<Arc<Metrics>>,
@@ -221,13 +225,15 @@ impl Thread {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::default();
         let mut replies = Vec::with_capacity(group.len());
-        let statements = Statements::new(&transaction);
+        let statements = Statements::new(&transaction, self.known);
         for request in group {
             replies.push(change.perform(&statements, request)?);
         }
+        let known = statements.known();
         drop(statements);
-        let last = changes::last(&transaction)?;
         transaction.commit()?;
+        self.known = known;
+        let last = known.last_number.unsigned_abs();
         self.figures.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
         if let Some(metrics) = &self.metrics {
             metrics.commit(group.iter().map(Request::weight).sum(), began.elapsed());
@@ -354,9 +360,11 @@ impl Change {
             }
             Request::Prove { .. } => {
                 // What an accept does, and nothing is left of it: the same pages are looked at and changed.
+                let known = transaction.known();
                 transaction.execute_batch("SAVEPOINT proof")?;
                 insert::batch(transaction, &[insert::probe()], None)?;
                 transaction.execute_batch("ROLLBACK TO proof; RELEASE proof")?;
+                transaction.forget(known);
                 // Another value each time: a page that does not change would not be written.
                 transaction
                     .prepare_cached(
@@ -415,7 +423,7 @@ mod tests {
         message::Clock,
         store::{
             conformance::new_message,
-            embedded::{Options, schema},
+            embedded::{ARRIVALS, Options, schema},
         },
     };
     use std::time::Duration;
@@ -433,10 +441,12 @@ mod tests {
             retain: Duration::from_secs(86_400),
             clock: Clock::System,
             max_pages: None,
+            arrivals: ARRIVALS,
             metrics: None,
         };
         let maintenance = Maintenance::new(&mut connection, options).unwrap();
         let mut thread = Thread {
+            known: Known::of(&connection, ARRIVALS).unwrap(),
             connection,
             figures: Figures::default(),
             maintenance,

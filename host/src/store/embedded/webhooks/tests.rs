@@ -5,7 +5,7 @@ use crate::{
     store::{
         Store as _,
         conformance::{new_message, sent, webhooks},
-        embedded::Options,
+        embedded::{ARRIVALS, Options},
     },
 };
 use std::{path::Path, time::Duration};
@@ -15,7 +15,13 @@ const APP: &str = "https://app.example";
 
 fn open(folder: &Path) -> EmbeddedStore {
     let clock = Clock::starting_at(NOON);
-    let options = Options { retain: Duration::from_secs(86_400), clock, max_pages: None, metrics: None };
+    let options = Options {
+        retain: Duration::from_secs(86_400),
+        clock,
+        max_pages: None,
+        arrivals: ARRIVALS,
+        metrics: None,
+    };
     EmbeddedStore::open(folder, options).unwrap()
 }
 
