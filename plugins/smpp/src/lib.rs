@@ -37,6 +37,7 @@ pub struct Smpp {
 
 impl Provider for Smpp {
     const NAME: &'static str = "smpp";
+    const NEVER_BLOCKS: bool = true;
 
     fn declaration() -> Declaration {
         config::declaration()
