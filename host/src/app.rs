@@ -5,12 +5,14 @@ mod check;
 mod open_files;
 mod origin;
 mod reload;
+mod scheduling;
 pub mod supervisor;
 mod temporary;
 
 pub use build::load_providers;
 pub use check::{Checked, check, check_with, probe};
 pub use open_files::raise_limit;
+pub use scheduling::prefer_batches;
 pub(crate) use temporary::temporary_folder;
 
 use crate::{

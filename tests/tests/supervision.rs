@@ -41,6 +41,26 @@ fn it_tells_when_it_serves_reloads_and_stops() {
 }
 
 #[test]
+fn no_thread_of_it_stops_another_in_the_middle_of_its_work() {
+    let site = Site::new("");
+    let host = Host::start(&site);
+    assert_eq!(host.send_and_wait("outbox", "+491701234567", "hello").status, 200);
+    let policies = fs::read_dir(format!("/proc/{}/task", host.id())).unwrap().map(|thread| {
+        let thread = thread.unwrap().path();
+        let stat = fs::read_to_string(thread.join("stat")).unwrap();
+        // Behind the name, which may hold anything: the 41st of all fields.
+        let policy = stat.rsplit_once(") ").unwrap().1.split(' ').nth(38).unwrap().to_owned();
+        (fs::read_to_string(thread.join("comm")).unwrap().trim().to_owned(), policy)
+    });
+    let policies = policies.collect::<Vec<_>>();
+    // SCHED_BATCH, the host's and the plugins'.
+    assert!(policies.iter().all(|(_, policy)| policy == "3"), "{policies:?}");
+    for name in ["tokio-rt-worker", "store-writer", "gp-script"] {
+        assert!(policies.iter().any(|(thread, _)| thread == name), "{policies:?}");
+    }
+}
+
+#[test]
 fn one_that_does_not_start_says_nothing_of_being_ready() {
     let (site, manager) = (Site::new("[gateways.none]\nprovider = \"none\"\n"), ServiceManager::start());
     let mut command = gatepost_tests::command::clean(&gatepost_tests::tree::binary());

@@ -32,6 +32,7 @@ fn start(arguments: &Serve) -> Result<(), Ended> {
         Ended::Failed
     };
     app::raise_limit();
+    app::prefer_batches();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .on_thread_park(telemetry::worker_parks)
