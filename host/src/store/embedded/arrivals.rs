@@ -12,6 +12,9 @@ use crate::{
 };
 use rusqlite::{OptionalExtension as _, params};
 
+// The statements that read messages here say it so: that is what they are.
+const _: () = assert!(State::Queued.number() == 0);
+
 /// So many make room at once.
 const AT_ONCE: i64 = 64;
 
