@@ -1,15 +1,13 @@
 //! What the writer does now and then: erase texts from the write-ahead log, and drop messages that were kept long enough.
 
-use super::{Options, changes, insert::REMEMBERED, schema};
+use super::{Options, changes, insert::REMEMBERED};
 use crate::message::{MessageId, State};
 use rusqlite::{Connection, hooks::Wal, params};
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -31,7 +29,6 @@ pub(super) struct Maintenance {
     options: Options,
     /// Pages in the write-ahead log.
     log: Arc<AtomicUsize>,
-    mover: Mover,
     erase_at: Option<Instant>,
     prune_at: Instant,
     /// Where the present round of pruning stands.
@@ -48,10 +45,9 @@ impl Maintenance {
             pages.store(usize::try_from(now).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        let mover = Mover { path: connection.path().map(PathBuf::from), ..Mover::default() };
         let now = Instant::now();
         // At once after a start: an earlier process may have died before it could.
-        Ok(Self { options, log, mover, erase_at: Some(now), prune_at: now, pruned_up_to: [0; 16] })
+        Ok(Self { options, log, erase_at: Some(now), prune_at: now, pruned_up_to: [0; 16] })
     }
 
     /// Content was deleted: it is still in the write-ahead log.
@@ -67,16 +63,13 @@ impl Maintenance {
     /// Does what is due.
     pub(super) fn run(&mut self, connection: &mut Connection) {
         let now = Instant::now();
-        let moved = self.mover.has_ended();
         if self.erase_at.is_some_and(|due| due <= now) {
-            // Busy while a read goes on, or pages are moved, which is over in a moment: again soon then.
+            // Busy while a read goes on, which is over in a moment: again soon then.
             self.erase_at =
                 if checkpoint(connection, "TRUNCATE") { None } else { Some(now + Duration::from_secs(1)) };
-        } else if moved {
-            // What came meanwhile, as far as reads that go on allow. The log begins anew only once it is in the database as a whole.
-            checkpoint(connection, "PASSIVE");
         } else if self.log.swap(0, Ordering::Relaxed) >= LONG {
-            self.mover.begin();
+            // As far as reads that go on allow; the rest with one of the next commits.
+            checkpoint(connection, "PASSIVE");
         }
         if self.prune_at <= now {
             self.prune_at = match self.prune(connection) {
@@ -92,7 +85,6 @@ impl Maintenance {
 
     /// Before the database is closed.
     pub(super) fn last(&mut self, connection: &mut Connection) {
-        self.mover.end();
         if !checkpoint(connection, "TRUNCATE") {
             tracing::warn!("the write-ahead log was not emptied; the next start does it");
         }
@@ -149,44 +141,6 @@ impl Maintenance {
             self.pruned_up_to = [0; 16];
         }
         Ok(more)
-    }
-}
-
-/// Moves pages from the write-ahead log into the database while the writer goes on: hundreds of them, and the disk is waited for.
-#[derive(Default)]
-struct Mover {
-    /// That of the database; `None` if it has none.
-    path: Option<PathBuf>,
-    idle: Option<Connection>,
-    going: Option<JoinHandle<rusqlite::Result<Connection>>>,
-}
-
-impl Mover {
-    fn begin(&mut self) {
-        if self.going.is_some() {
-            return;
-        }
-        let (Some(path), idle) = (self.path.clone(), self.idle.take()) else { return };
-        let work = move || {
-            let connection = idle.map_or_else(|| schema::open_for_reading(&path), Ok)?;
-            checkpoint(&connection, "PASSIVE");
-            Ok(connection)
-        };
-        // Without a thread, or a connection, the log grows until there is one, or it is emptied the next time.
-        self.going = thread::Builder::new().name("store-mover".into()).spawn(work).ok();
-    }
-
-    /// Whether it has ended since this was asked last.
-    fn has_ended(&mut self) -> bool {
-        self.going.as_ref().is_some_and(JoinHandle::is_finished) && {
-            self.end();
-            true
-        }
-    }
-
-    /// Waits until it has ended.
-    fn end(&mut self) {
-        self.idle = self.going.take().and_then(|going| going.join().ok()).and_then(Result::ok);
     }
 }
 
