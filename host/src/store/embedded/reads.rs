@@ -74,22 +74,44 @@ pub(super) fn depths(connection: &Connection) -> rusqlite::Result<HashMap<String
     rows.collect()
 }
 
+/// What [`read_ready`] reads of a message in a queue, with these columns for its content.
+macro_rules! queued {
+    ($content:literal) => {
+        concat!(
+            "SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at, ",
+            "m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url, s.attempts, ",
+            $content
+        )
+    };
+}
+
+/// The same of one that has just arrived.
+macro_rules! arrived {
+    ($content:literal) => {
+        concat!(
+            "SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at, ",
+            "a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0, ",
+            $content
+        )
+    };
+}
+
 /// One range of the queue's key for each priority: with all of them in one query, messages that are due later would have to be
 /// walked over. Those that have just arrived wait like the others, in a table of their own, which is small.
-pub(super) const READY: &str = "
-    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           s.attempts, c.text, c.title, c.data
+pub(super) const READY: &str = concat!(
+    queued!("c.text, c.title, c.data"),
+    "
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id JOIN content c ON c.id = r.id
     WHERE r.gateway = ?1 AND r.priority = ?2 AND r.due_at <= ?3
     UNION ALL
-    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
-           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
-           a.text, a.title, a.data
+    ",
+    arrived!("a.text, a.title, a.data"),
+    "
     FROM arrival a
     WHERE a.gateway = ?1 AND a.priority = ?2 AND a.due_at <= ?3
     ORDER BY 3, 4
-    LIMIT ?4";
+    LIMIT ?4"
+);
 
 pub(super) const NEXT_DUE: &str = "
     SELECT due_at FROM ready WHERE gateway = ?1 AND priority = ?2 AND due_at > ?3
@@ -97,35 +119,35 @@ pub(super) const NEXT_DUE: &str = "
     ORDER BY 1 LIMIT 1";
 
 /// Along the index of these alone: the key would lead past all the others.
-pub(super) const PLANNED: &str = "
-    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           s.attempts, '', NULL, NULL
+pub(super) const PLANNED: &str = concat!(
+    queued!("'', NULL, NULL"),
+    "
     FROM ready r INDEXED BY ready_routed JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.routed = 1 AND r.gateway = ?1 AND (r.priority, r.due_at, r.id) > (?2, ?3, ?4)
     UNION ALL
-    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
-           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
-           '', NULL, NULL
+    ",
+    arrived!("'', NULL, NULL"),
+    "
     FROM arrival a
     WHERE a.plan IS NOT NULL AND a.gateway = ?1 AND (a.priority, a.due_at, a.id) > (?2, ?3, ?4)
     ORDER BY 2, 3, 4
-    LIMIT ?5";
+    LIMIT ?5"
+);
 
-pub(super) const OVERDUE: &str = "
-    SELECT r.gateway, r.priority, r.due_at, r.id, r.deadline, m.recipient, m.sender, m.tag, m.created_at, m.expires_at,
-           m.plan, m.valid_from, m.own_validity, s.state, s.progress, s.marked_at, m.callback_url,
-           s.attempts, '', NULL, NULL
+pub(super) const OVERDUE: &str = concat!(
+    queued!("'', NULL, NULL"),
+    "
     FROM ready r JOIN message m ON m.id = r.id JOIN state s ON s.id = r.id
     WHERE r.deadline <= ?1
     UNION ALL
-    SELECT a.gateway, a.priority, a.due_at, a.id, a.deadline, a.recipient, a.sender, a.tag, a.created_at, a.expires_at,
-           a.plan, a.valid_from, a.own_validity, 0, NULL, NULL, a.callback_url, 0,
-           '', NULL, NULL
+    ",
+    arrived!("'', NULL, NULL"),
+    "
     FROM arrival a
     WHERE a.deadline <= ?1
     ORDER BY 5
-    LIMIT ?2";
+    LIMIT ?2"
+);
 
 pub(super) const NEXT_DEADLINE: &str = "
     SELECT deadline FROM ready WHERE deadline > ?1 UNION ALL SELECT deadline FROM arrival WHERE deadline > ?1
