@@ -5,6 +5,7 @@ mod fields;
 mod history;
 mod snapshot;
 mod trace;
+mod unbroken;
 
 use crate::{
     config::{Endpoint, Reach},
@@ -33,6 +34,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use unbroken::Unbroken;
 
 /// When to try again after the bound of unfinished messages was reached, and after the disk was behind.
 const QUEUE_RETRY: Duration = Duration::from_secs(10);
@@ -366,8 +368,8 @@ impl Acceptor {
         let arrivals = self.delivery.expect(&new);
         let (metrics, clock) = (Arc::clone(&self.metrics), self.clock);
         let request = trace::Request { began, handed_over: clock.now(), parent: wishes.parent.clone() };
-        // A task of its own: whoever asks may hang up at any moment, and a message that was stored must be delivered, and counted.
-        let stored = tokio::spawn(async move {
+        // Whoever asks may hang up at any moment, and a message that was stored must be delivered, and counted.
+        let stored = Unbroken::new(async move {
             let inserted = store.insert(new, once).await?;
             drop(reserved);
             if inserted == Inserted::Stored {
@@ -380,12 +382,10 @@ impl Acceptor {
             }
             Ok::<_, StoreError>(inserted)
         });
-        match stored.await {
-            Ok(Ok(Inserted::Stored)) => Ok(None),
-            Ok(Ok(Inserted::Known(ids))) => Ok(Some(ids)),
-            Ok(Ok(Inserted::Conflict)) => Err(Refusal::KeyReused),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(Refusal::Stopping),
+        match stored.await? {
+            Inserted::Stored => Ok(None),
+            Inserted::Known(ids) => Ok(Some(ids)),
+            Inserted::Conflict => Err(Refusal::KeyReused),
         }
     }
 

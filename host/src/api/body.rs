@@ -11,7 +11,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use std::time::Duration;
+use std::{pin::pin, task::Poll, time::Duration};
 
 /// How much of a body that is too large is read before it is refused.
 const DRAINED: usize = 8 << 20;
@@ -45,10 +45,15 @@ pub(super) async fn bytes(request: Request, largest: usize) -> Result<Vec<u8>, P
     if announced > drained as u64 || (announced > largest as u64 && awaits_permission) {
         return Err(too_large(largest));
     }
-    let Some(place) = place else { return read(body, largest, drained).await };
+    let mut read = pin!(read(body, largest, drained));
+    // Most have come with their head.
+    if let Poll::Ready(read) = futures_util::poll!(&mut read) {
+        return read;
+    }
+    let Some(place) = place else { return read.await };
     let _waits = place.waits();
     tokio::select! {
-        read = read(body, largest, drained) => read,
+        read = read => read,
         () = place.revoked() => Err(Problem::overloaded("the rest of the body kept others waiting", Duration::from_secs(1))),
     }
 }

@@ -35,8 +35,8 @@ const STALLED: Duration = Duration::from_secs(30);
 pub(super) struct Doings {
     place: Place,
     now: Mutex<Now>,
-    /// It has begun to wait for its peer.
-    changed: Notify,
+    /// Its peer has less time than was thought when it was looked at last.
+    sooner: Notify,
 }
 
 #[derive(Debug)]
@@ -59,23 +59,27 @@ struct Now {
     refusal: Option<Problem>,
     /// While it is idle.
     waits: Option<Waits>,
+    /// When it is looked at next. Most changes give the peer more time: they are seen then, and need not wake anybody.
+    looked_at: Instant,
 }
 
 impl Doings {
     /// A connection that was accepted just now.
     pub(super) fn new(place: Place) -> Arc<Self> {
+        let since = Instant::now();
         let now = Now {
             handled: 0,
             answered: 0,
-            since: Instant::now(),
+            since,
             patience: HEAD,
             is_framed: false,
             head_since: None,
             passed: 0,
             refusal: None,
             waits: Some(place.waits()),
+            looked_at: since + HEAD,
         };
-        Arc::new(Self { place, now: Mutex::new(now), changed: Notify::new() })
+        Arc::new(Self { place, now: Mutex::new(now), sooner: Notify::new() })
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -93,38 +97,42 @@ impl Doings {
 
     /// Resolves when its peer has kept it waiting for too long.
     pub(super) async fn overdue(&self) {
+        let mut look = pin!(tokio::time::sleep_until(self.now().looked_at));
         loop {
-            let deadline = self.now().deadline();
-            let passed = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = self.changed.notified() => {}
-                () = passed => {
-                    // Something may have been taken meanwhile.
-                    if self.now().deadline().is_some_and(|deadline| deadline <= Instant::now()) {
-                        return;
-                    }
-                }
+                () = self.sooner.notified() => {}
+                () = &mut look => {}
             }
+            let Some(again_at) = self.now().look(Instant::now()) else { return };
+            look.as_mut().reset(again_at);
         }
+    }
+
+    /// Changes what it is doing.
+    fn change<T>(&self, change: impl FnOnce(&mut Now) -> T) -> T {
+        let mut now = self.now();
+        let changed = change(&mut now);
+        let is_sooner = now.deadline().is_some_and(|deadline| deadline < now.looked_at);
+        drop(now);
+        if is_sooner {
+            self.sooner.notify_one();
+        }
+        changed
     }
 
     /// A request is there, and why it is refused if it is.
     pub(super) fn begins(self: &Arc<Self>, version: Version) -> (Doing, Option<Problem>) {
-        let mut now = self.now();
-        now.handled += 1;
-        (now.waits, now.head_since, now.patience) = (None, None, IDLE);
-        now.is_framed = version >= Version::HTTP_2;
-        now.passed = now.passed.saturating_sub(1);
-        let refusal = if now.passed == 0 { now.refusal.take() } else { None };
-        if refusal.is_some() {
-            now.patience = REFUSED;
-        }
-        drop(now);
+        let refusal = self.change(|now| {
+            now.handled += 1;
+            (now.waits, now.head_since, now.patience) = (None, None, IDLE);
+            now.is_framed = version >= Version::HTTP_2;
+            now.passed = now.passed.saturating_sub(1);
+            let refusal = if now.passed == 0 { now.refusal.take() } else { None };
+            if refusal.is_some() {
+                now.patience = REFUSED;
+            }
+            refusal
+        });
         (Doing { doings: Arc::clone(self), is_answered: false }, refusal)
     }
 
@@ -137,12 +145,11 @@ impl Doings {
 
     /// Something has come.
     pub(super) fn has_read(&self) {
-        let mut now = self.now();
-        if !now.is_framed && now.is_idle() && now.head_since.is_none() {
-            now.head_since = Some(Instant::now());
-            drop(now);
-            self.changed.notify_one();
-        }
+        self.change(|now| {
+            if !now.is_framed && now.is_idle() && now.head_since.is_none() {
+                now.head_since = Some(Instant::now());
+            }
+        });
     }
 }
 
@@ -161,6 +168,14 @@ impl Now {
         let idle = self.since + self.patience;
         Some(self.head_since.map_or(idle, |since| idle.min(since + HEAD)))
     }
+
+    /// When to look again; `None`: it is overdue.
+    fn look(&mut self, at: Instant) -> Option<Instant> {
+        // While nobody is waited for: often enough that whoever is next has no less time.
+        let again_at = self.deadline().unwrap_or(at + HEAD);
+        self.looked_at = again_at;
+        (again_at > at).then_some(again_at)
+    }
 }
 
 /// A request, from its head to the end of its answer.
@@ -173,30 +188,27 @@ pub(super) struct Doing {
 impl Doing {
     /// The answer's body, watched.
     pub(super) fn answered(mut self, body: Body) -> Answer {
-        let mut now = self.doings.now();
-        (now.handled, now.answered, now.since) = (now.handled - 1, now.answered + 1, Instant::now());
-        drop(now);
+        self.doings.change(|now| {
+            (now.handled, now.answered, now.since) = (now.handled - 1, now.answered + 1, Instant::now());
+        });
         self.is_answered = true;
-        self.doings.changed.notify_one();
         Answer { body, doing: self }
     }
 }
 
 impl Drop for Doing {
     fn drop(&mut self) {
-        let mut now = self.doings.now();
-        if self.is_answered {
-            now.answered -= 1;
-        } else {
-            now.handled -= 1;
-        }
-        if !now.is_idle() {
-            return;
-        }
-        now.since = Instant::now();
-        now.waits = Some(self.doings.place.waits());
-        drop(now);
-        self.doings.changed.notify_one();
+        self.doings.change(|now| {
+            if self.is_answered {
+                now.answered -= 1;
+            } else {
+                now.handled -= 1;
+            }
+            if now.is_idle() {
+                now.since = Instant::now();
+                now.waits = Some(self.doings.place.waits());
+            }
+        });
     }
 }
 
@@ -225,5 +237,60 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{places::Places, problem};
+    use futures_util::FutureExt as _;
+
+    fn doings() -> Arc<Doings> {
+        Doings::new(Places::new(1, Duration::ZERO).try_take().unwrap())
+    }
+
+    fn request(doings: &Arc<Doings>) {
+        doings.has_read();
+        doings.passes(None);
+        let (doing, refusal) = doings.begins(Version::HTTP_11);
+        assert!(refusal.is_none());
+        drop(doing.answered(Body::empty()));
+    }
+
+    fn is_woken(doings: &Doings) -> bool {
+        doings.sooner.notified().now_or_never().is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_woken_only_when_the_peer_has_less_time_than_was_thought() {
+        let doings = doings();
+        for _ in 0..10 {
+            request(&doings);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(!is_woken(&doings));
+        doings.passes(Some(Problem::of(problem::TOO_SLOW)));
+        drop(doings.begins(Version::HTTP_11).0.answered(Body::empty()));
+        assert!(is_woken(&doings), "a request was refused: three seconds are left, not five");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_overdue_when_its_time_is_over_however_often_that_was_put_off() {
+        let doings = doings();
+        let began = Instant::now();
+        let overdue = tokio::spawn({
+            let doings = Arc::clone(&doings);
+            async move { doings.overdue().await }
+        });
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            request(&doings);
+        }
+        overdue.await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 100 + IDLE.as_secs());
+        let (_doing, _) = doings.begins(Version::HTTP_11);
+        let never = tokio::time::timeout(Duration::from_secs(3600), doings.overdue()).await;
+        assert!(never.is_err(), "an answer that takes its time is not the peer's fault");
     }
 }

@@ -4,6 +4,7 @@
 //! router and OpenAPI document are made of the same entry. What it may go wrong with it lists by kind (`problems!`).
 
 mod access;
+mod admit;
 mod body;
 mod check;
 mod chunks;
@@ -34,19 +35,10 @@ mod wait;
 mod watched;
 mod webhooks;
 
-use crate::{
-    accept::{Acceptor, Snapshot},
-    telemetry::metrics::Held,
-};
+use crate::accept::{Acceptor, Snapshot};
 use access::Rates;
-use axum::{
-    Router,
-    extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderValue, header, request::Parts},
-    middleware::{self, Next},
-    response::{IntoResponse as _, Response},
-    routing::get,
-};
+use admit::Admission;
+use axum::{Router, extract::FromRequestParts, http::request::Parts, routing::get};
 pub use control::{Control, Edit, NotReloaded, Reloaded, Undo};
 use feed::Feed;
 use health::Readiness;
@@ -54,12 +46,7 @@ pub use openapi::document;
 use places::Places;
 pub use problem::Problem;
 pub use serve::{Door, serve};
-use std::{
-    convert::Infallible,
-    ops::Deref,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, ops::Deref, sync::Arc, time::Duration};
 pub use tls::Tls;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -68,9 +55,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// Requests at once, those that wait for an outcome among them; over it the one is refused whose body has been coming longest, and where
 /// none is coming, the new one: 503.
 const REQUESTS: usize = 4096;
-
-/// The longest path with its query.
-const LONGEST_PATH: usize = 8 << 10;
 
 /// What the API stands on.
 #[derive(Clone, Debug)]
@@ -116,7 +100,7 @@ impl Api {
             .route("/docs/", get(docs::spelled_otherwise))
             .fallback(no_such_resource)
             .method_not_allowed_fallback(no_such_method)
-            .layer(middleware::from_fn_with_state(self.clone(), admit))
+            .layer(Admission(self.clone()))
             .with_state(self.clone())
     }
 }
@@ -176,58 +160,10 @@ impl FromRequestParts<Api> for Now {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
-        // Every request passes `admit`, which puts it there.
+        // Every request passes `Admit`, which puts it there.
         let put = parts.extensions.get::<Self>().cloned();
         Ok(put.unwrap_or_else(|| Self::of(api)))
     }
-}
-
-/// Counts every request, and what it came to.
-async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let requests = &api.shared.acceptor.metrics().requests;
-    let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
-    let under_way = Held::new(&requests.under_way);
-    let response = answer(&api, request, next).await;
-    drop(under_way);
-    let route = route.as_ref().map(MatchedPath::as_str);
-    requests.answered(method.as_str(), route, response.status().as_str(), began.elapsed());
-    response
-}
-
-/// What holds for every request.
-async fn answer(api: &Api, mut request: Request, next: Next) -> Response {
-    let Some(place) = api.shared.requests.try_take() else {
-        return Problem::overloaded("too many requests at once", Duration::from_secs(1)).into_response();
-    };
-    request.extensions_mut().insert(place.clone());
-    let method = request.method().clone();
-    // Its pattern: neither what stands in a query nor a mistyped address belongs into a log.
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let now = Now::of(api);
-    let good = access::check_host(&now.config.api_keys, &request).and_then(|()| check_length(&request));
-    let mut response = match good {
-        Ok(()) => {
-            request.extensions_mut().insert(now);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    };
-    // Messages are nobody's business but the caller's: no cache in between keeps them. Pages that say otherwise are everybody's.
-    let cached = response.headers_mut().entry(header::CACHE_CONTROL);
-    cached.or_insert(HeaderValue::from_static("no-store"));
-    let path = path.as_ref().map(MatchedPath::as_str);
-    tracing::debug!(%method, path, status = response.status().as_u16(), "request");
-    drop(place);
-    response
-}
-
-fn check_length(request: &Request) -> Result<(), Problem> {
-    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    if path.len() <= LONGEST_PATH {
-        return Ok(());
-    }
-    Err(Problem::of(problem::URI_TOO_LONG).detail(format!("it may have at most {LONGEST_PATH} bytes")))
 }
 
 async fn no_such_resource() -> Problem {

@@ -1,7 +1,7 @@
 //! Connections: accepted, bounded, ended in an orderly way.
 
 use super::{
-    doings::Doings,
+    doings::{Answer, Doing, Doings},
     head::{LARGEST_HEAD, MOST_HEADERS},
     places::{Place, Places},
     tls::{self, Tls},
@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderValue, Request, Response, header},
     response::IntoResponse as _,
 };
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::future::{Either, Ready, ready};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -24,9 +24,9 @@ use rustix::{io::Errno, net::sockopt::set_tcp_user_timeout};
 use std::{
     convert::Infallible,
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{self, Context, Poll},
     time::Duration,
 };
 use tokio::{
@@ -215,12 +215,14 @@ struct Seen {
 
 impl<B> Service<Request<B>> for Seen
 where
-    Router:
-        Service<Request<B>, Response = axum::response::Response, Error = Infallible, Future: Send + 'static>,
+    Router: Service<Request<B>, Response = axum::response::Response, Error = Infallible, Future: Unpin>,
 {
-    type Response = Response<super::doings::Answer>;
+    type Response = Response<Answer>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = Either<
+        Answered<<Router as Service<Request<B>>>::Future>,
+        Ready<Result<Response<Answer>, Infallible>>,
+    >;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.router, context)
@@ -233,9 +235,28 @@ where
             let mut refused = problem.into_response();
             refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             refused.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            return std::future::ready(Ok(refused.map(|body| doing.answered(body)))).boxed();
+            return Either::Right(ready(Ok(refused.map(|body| doing.answered(body)))));
         }
-        let answer = self.router.call(request);
-        async move { Ok(answer.await?.map(|body| doing.answered(body))) }.boxed()
+        Either::Left(Answered { answer: self.router.call(request), doing: Some(doing) })
+    }
+}
+
+/// Notes when the answer is there.
+struct Answered<F> {
+    answer: F,
+    doing: Option<Doing>,
+}
+
+impl<F> Future for Answered<F>
+where
+    F: Future<Output = Result<axum::response::Response, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = task::ready!(Pin::new(&mut self.answer).poll(context))?;
+        // Nobody asks again after that.
+        let Some(doing) = self.doing.take() else { return Poll::Pending };
+        Poll::Ready(Ok(answer.map(|body| doing.answered(body))))
     }
 }

@@ -18,7 +18,8 @@ use crate::{
 };
 use axum::{
     body::Body,
-    http::{Method, StatusCode, request::Builder},
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, request::Builder},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use super::{
     Drained, Shared, decide,
     mailbox::News,
     roster::Seat,
-    submit::{self, Ended},
+    submit::{self, Ended, UnderSubmission},
     sweep,
     tenure::Tenure,
 };
@@ -286,14 +286,9 @@ impl Actor {
                 if let Some(bucket) = &mut self.bucket {
                     bucket.take(1);
                 }
-                let held = self.tenure.as_ref().map(Tenure::hold);
-                let figures = self.figures();
-                let delivered =
-                    submit::deliver(gateway, ready, permit, (sending, under_way), figures, shared);
-                self.spawn(id, size, async move {
-                    let _held = held;
-                    delivered.await
-                });
+                let instance = self.tenure.as_ref().map(Tenure::hold);
+                let held = UnderSubmission { permit, sending, under_way, instance };
+                self.spawn(id, size, submit::deliver(gateway, ready, held, self.figures(), shared));
             }
             // A submit that ended this moment has made it unusable.
             Err(_) => self.buffer.push_front(ready),

@@ -11,6 +11,7 @@ use crate::{
 };
 use futures_util::FutureExt as _;
 use std::{panic::AssertUnwindSafe, sync::Arc};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A task of an actor has ended: what it did is on disk, or the store is closed.
 #[derive(Clone, Copy, Debug)]
@@ -20,60 +21,75 @@ pub(super) struct Ended {
     pub(super) waits_here: Option<Place>,
 }
 
+/// Held while a message is submitted.
+pub(super) struct UnderSubmission {
+    pub(super) permit: Permit,
+    pub(super) sending: Sending,
+    pub(super) under_way: UnderWay,
+    /// Keeps the gateway's instance from being stopped.
+    pub(super) instance: Option<TaskTrackerToken>,
+}
+
 /// Submits the message and records what came of it.
-pub(super) async fn deliver(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "what an `async fn` is given lies in its future twice, and there is one for each message"
+)]
+pub(super) fn deliver(
     gateway: Gateway,
     mut ready: Ready,
-    permit: Permit,
-    sending: (Sending, UnderWay),
+    held: UnderSubmission,
     figures: Arc<GatewayMetrics>,
     shared: Arc<Shared>,
-) -> Ended {
-    let id = ready.place.id;
-    let started_at = shared.clock.now();
-    if gateway.limits.on_uncertain == OnUncertain::Fail {
-        let from = || (ready.gateway.clone(), ready.place);
-        let marked = record::until_on_disk(id, || shared.store.mark(id, from(), started_at)).await;
-        if !matches!(marked, Ok(true)) {
-            return Ended { id, waits_here: None };
+) -> impl Future<Output = Ended> + Send {
+    async move {
+        let id = ready.place.id;
+        let started_at = shared.clock.now();
+        if gateway.limits.on_uncertain == OnUncertain::Fail {
+            // In boxes, since most gateways have no use for the room.
+            let from = || (ready.gateway.clone(), ready.place);
+            let marked = record::until_on_disk(id, || shared.store.mark(id, from(), started_at));
+            if !matches!(Box::pin(marked).await, Ok(true)) {
+                return Ended { id, waits_here: None };
+            }
+            // That took its time.
+            if shared.clock.now() >= ready.deadline {
+                drop(held);
+                return Box::pin(lapse(ready, shared)).await;
+            }
         }
-        // That took its time.
-        if shared.clock.now() >= ready.deadline {
-            drop((permit, sending));
-            return lapse(ready, shared).await;
+        let content = std::mem::take(&mut ready.content);
+        let outcome = submit(&gateway, &ready, content).await;
+        if held.permit.ended(&outcome) {
+            shared.changes.tell();
+            let (state, why) = gateway.status.describe();
+            tracing::warn!(
+                gateway = &*gateway.name,
+                state = state.as_str(),
+                why,
+                "the gateway changed its state"
+            );
         }
-    }
-    let content = std::mem::take(&mut ready.content);
-    let outcome = submit(&gateway, &ready, content).await;
-    if permit.ended(&outcome) {
-        shared.changes.tell();
-        let (state, why) = gateway.status.describe();
-        tracing::warn!(
-            gateway = &*gateway.name,
-            state = state.as_str(),
-            why,
-            "the gateway changed its state"
-        );
-    }
-    let ended_at = shared.clock.now();
-    figures.attempt(outcome.kind.as_str(), ended_at.since(started_at));
-    let next = shared.decide(|world| decide::after(&ready, &outcome, &gateway.limits, world));
-    let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
-    let from = (ready.gateway.clone(), ready.place);
-    let callback_url = ready.callback_url.clone();
-    let step = Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url };
-    let recorded = record::step(&shared, &step).await;
-    drop(sending);
-    if let Ok(recorded) = recorded {
-        report_to(&figures, &ready, &step, recorded, &shared);
-    }
-    let waits_here = match &step.next {
-        Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
-            Some(Place { due_at: *due_at, ..ready.place })
+        let ended_at = shared.clock.now();
+        figures.attempt(outcome.kind.as_str(), ended_at.since(started_at));
+        let next = shared.decide(|world| decide::after(&ready, &outcome, &gateway.limits, world));
+        let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
+        let from = (ready.gateway.clone(), ready.place);
+        let callback_url = ready.callback_url.clone();
+        let step = Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url };
+        let recorded = record::step(&shared, &step).await;
+        drop((held.sending, held.under_way, held.instance));
+        if let Ok(recorded) = recorded {
+            report_to(&figures, &ready, &step, recorded, &shared);
         }
-        _ => None,
-    };
-    Ended { id, waits_here }
+        let waits_here = match &step.next {
+            Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
+                Some(Place { due_at: *due_at, ..ready.place })
+            }
+            _ => None,
+        };
+        Ended { id, waits_here }
+    }
 }
 
 /// The message's time for this gateway has passed.

@@ -97,11 +97,24 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     };
     let mut host = Host::new(10, Vec::new()).await;
     host.router = Router::new().route("/endless", get(endless)).route("/slow", get(slow));
-    let (address, ..) = serving(&host, 10).await;
+    let (listener, figure) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), open());
+    let address = listener.local_addr().unwrap();
+    let door = Door { listener, tls: None, connections: 10, open: figure.clone() };
+    tokio::spawn(serve(door, host.router.clone(), CancellationToken::new(), CancellationToken::new()));
     let mut untaken = connect(address, b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let mut taken = connect(address, b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    sleep(Duration::from_secs(40)).await;
-    // What the system had taken already is there; then it is over.
+    while figure.get() < 2 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    // The system takes some of it by and by, each time in no time: half a minute after the last of that it is over.
+    let mut waited = 0;
+    while figure.get() == 2 {
+        sleep(Duration::from_secs(1)).await;
+        waited += 1;
+        assert!(waited < 3600, "it goes on");
+    }
+    assert!(waited >= 30, "it was given up after {waited} s");
+    // What the system had taken already is there.
     let mut rest = Vec::new();
     let ended = timeout(Duration::from_secs(1), untaken.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "it goes on after {} bytes", rest.len());
