@@ -16,6 +16,9 @@ use axum::http::{Uri, header, uri::Authority};
 /// The longest head.
 pub(super) const LARGEST_HEAD: usize = 64 << 10;
 
+/// What most heads have room in.
+const USUAL_HEAD: usize = 512;
+
 /// The most headers.
 pub(super) const MOST_HEADERS: usize = 100;
 
@@ -59,6 +62,9 @@ impl Head {
     /// No such head is taken, whatever else may come.
     pub(super) fn take(&mut self, byte: u8) -> Result<Option<Body>, Problem> {
         let previous = self.bytes.last().copied();
+        if previous.is_none() {
+            self.bytes.reserve(USUAL_HEAD);
+        }
         self.bytes.push(byte);
         if self.is_first && PREFACE.starts_with(&self.bytes) {
             return Ok((self.bytes.len() == PREFACE.len()).then_some(Body::Frames));

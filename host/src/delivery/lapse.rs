@@ -85,7 +85,8 @@ async fn work(shared: &Shared) -> Duration {
         })
         .unzip();
     if !steps.is_empty() {
-        let recorded = match shared.store.record(steps.clone()).await {
+        let steps: Arc<[_]> = steps.into();
+        let recorded = match shared.store.record(Arc::clone(&steps)).await {
             Ok(recorded) => recorded,
             Err(error) => {
                 tracing::warn!(%error, "messages whose time has passed can't be ended now; trying again");
@@ -93,7 +94,7 @@ async fn work(shared: &Shared) -> Duration {
             }
         };
         for ((ready, step), recorded) in
-            waiting.iter().zip(&steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
+            waiting.iter().zip(&*steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
         {
             submit::report(ready, step, recorded, shared);
             record::tell(shared, step).await;

@@ -5,7 +5,7 @@ use crate::{
     message::{MessageId, State},
     store::{Next, Recorded, Step, StoreError},
 };
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Between two tries: the first is soon, since a busy store is free in a moment.
 const FIRST: Duration = Duration::from_millis(50);
@@ -41,11 +41,12 @@ where
 ///
 /// # Errors
 /// The store is closed: the host stops.
-pub(super) async fn step(shared: &Shared, step: &Step) -> Result<Recorded, StoreError> {
-    let recorded = until_on_disk(step.id, || shared.store.record(vec![step.clone()])).await?;
+pub(super) async fn step(shared: &Shared, step: &Arc<[Step; 1]>) -> Result<Recorded, StoreError> {
+    let [one] = &**step;
+    let recorded = until_on_disk(one.id, || shared.store.record(step.clone())).await?;
     let recorded = recorded.first().copied().unwrap_or_default();
     if recorded.taken {
-        tell(shared, step).await;
+        tell(shared, one).await;
     }
     Ok(recorded)
 }

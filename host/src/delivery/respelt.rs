@@ -32,7 +32,7 @@ pub(super) struct Respelling {
 #[derive(Debug, Default)]
 struct Tables {
     /// By gateway, then the one that began first.
-    under_way: BTreeSet<(String, Timestamp, MessageId)>,
+    under_way: BTreeSet<(Arc<str>, Timestamp, MessageId)>,
     /// Gateways for which receipts wait, with the time before which none of them came.
     waiting: BTreeMap<String, Timestamp>,
 }
@@ -43,8 +43,13 @@ impl Respelling {
     }
 
     /// A submission is under way until the guard is dropped: when its outcome is on disk.
-    pub(super) fn under_way(self: &Arc<Self>, gateway: &str, since: Timestamp, id: MessageId) -> UnderWay {
-        let key = (gateway.to_owned(), since, id);
+    pub(super) fn under_way(
+        self: &Arc<Self>,
+        gateway: &Arc<str>,
+        since: Timestamp,
+        id: MessageId,
+    ) -> UnderWay {
+        let key = (Arc::clone(gateway), since, id);
         self.tables().under_way.insert(key.clone());
         UnderWay { key, respelling: Arc::clone(self) }
     }
@@ -63,8 +68,12 @@ impl Respelling {
         let mut tables = self.tables();
         let Tables { under_way, waiting } = &mut *tables;
         let turn = |gateway: &String, first: &mut Timestamp| {
-            let from = (gateway.clone(), Timestamp::from_millis(i64::MIN), MessageId::from_bytes([0; 16]));
-            let oldest = under_way.range(from..).next().filter(|(other, ..)| other == gateway);
+            let from = (
+                Arc::from(gateway.as_str()),
+                Timestamp::from_millis(i64::MIN),
+                MessageId::from_bytes([0; 16]),
+            );
+            let oldest = under_way.range(from..).next().filter(|(other, ..)| **other == **gateway);
             let before = oldest.map_or(now.plus(Duration::from_millis(1)), |(_, since, _)| *since);
             (*first < before).then(|| Turn {
                 gateway: gateway.clone(),
@@ -95,7 +104,7 @@ struct Turn {
 /// A submission that is under way.
 #[derive(Debug)]
 pub(super) struct UnderWay {
-    key: (String, Timestamp, MessageId),
+    key: (Arc<str>, Timestamp, MessageId),
     respelling: Arc<Respelling>,
 }
 
@@ -103,7 +112,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut tables = self.respelling.tables();
         tables.under_way.remove(&self.key);
-        let is_waited_for = tables.waiting.contains_key(&self.key.0);
+        let is_waited_for = tables.waiting.contains_key(&*self.key.0);
         drop(tables);
         if is_waited_for {
             self.respelling.changed.notify_one();
@@ -195,7 +204,8 @@ mod tests {
             let turns = respelling.take(at(now)).into_iter();
             turns.map(|turn| (turn.gateway, turn.before, turn.more)).collect::<Vec<_>>()
         };
-        let submission = |gateway, since| respelling.under_way(gateway, at(since), MessageId::new());
+        let submission =
+            |gateway: &str, since| respelling.under_way(&gateway.into(), at(since), MessageId::new());
         let (first, second, elsewhere) = (submission("one", 10), submission("one", 20), submission("two", 1));
         respelling.came("one", at(15));
         assert_eq!(turns(30), []);

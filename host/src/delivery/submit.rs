@@ -76,11 +76,12 @@ pub(super) fn deliver(
         let attempt = Attempt { gateway: gateway.name.to_string(), started_at, ended_at, outcome };
         let from = (ready.gateway.clone(), ready.place);
         let callback_url = ready.callback_url.clone();
-        let step = Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url };
+        let step = Arc::new([Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url }]);
         let recorded = record::step(&shared, &step).await;
+        let [step] = &*step;
         drop((held.sending, held.under_way, held.instance));
         if let Ok(recorded) = recorded {
-            report_to(&figures, &ready, &step, recorded, &shared);
+            report_to(&figures, &ready, step, recorded, &shared);
         }
         let waits_here = match &step.next {
             Next::Waits { gateway, due_at, .. } if *gateway == ready.gateway => {
@@ -121,8 +122,10 @@ pub(super) async fn interrupted(ready: Ready, marked_at: Timestamp, shared: Arc<
 }
 
 async fn settle(ready: Ready, step: Step, shared: Arc<Shared>) -> Ended {
+    let step = Arc::new([step]);
     if let Ok(recorded) = record::step(&shared, &step).await {
-        report(&ready, &step, recorded, &shared);
+        let [step] = &*step;
+        report(&ready, step, recorded, &shared);
     }
     Ended { id: ready.place.id, waits_here: None }
 }

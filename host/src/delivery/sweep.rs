@@ -6,6 +6,7 @@ use super::{
     record, submit,
 };
 use crate::store::{Next, Place, Ready, Step, StoreError};
+use std::sync::Arc;
 
 /// Messages in one piece of work.
 const BATCH: usize = 256;
@@ -36,9 +37,10 @@ pub(super) async fn queue(gateway: &str, shared: &Shared, decide: Decide) -> Res
         });
         let (ready, steps): (Vec<_>, Vec<_>) = steps.unzip();
         if !steps.is_empty() {
-            let recorded = shared.store.record(steps.clone()).await?;
+            let steps: Arc<[_]> = steps.into();
+            let recorded = shared.store.record(Arc::clone(&steps)).await?;
             for ((ready, step), recorded) in
-                ready.iter().zip(&steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
+                ready.iter().zip(&*steps).zip(recorded).filter(|(_, recorded)| recorded.taken)
             {
                 left.push(step.from.1);
                 submit::report(ready, step, recorded, shared);

@@ -133,7 +133,7 @@ async fn a_plain_success_has_three_events(store: &dyn Store) {
     let new = new_message("one", "hello");
     let finish = sent(&new);
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![finish.clone()]).await.unwrap();
+    store.record([finish.clone()].into()).await.unwrap();
 
     let message = store.message(new.id).await.unwrap().unwrap();
     let attempt = finish.attempt.unwrap();
@@ -157,7 +157,7 @@ async fn a_failure_keeps_its_reason(store: &dyn Store) {
     outcome.after = Some(Duration::from_millis(1500));
     finish.attempt.as_mut().unwrap().outcome = outcome;
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![finish.clone()]).await.unwrap();
+    store.record([finish.clone()].into()).await.unwrap();
     let message = store.message(new.id).await.unwrap().unwrap();
     assert_eq!((message.state, message.reason), (State::Failed, Some(OutcomeKind::Throttled)));
     assert_eq!(message.attempts, [finish.attempt.unwrap()]);
@@ -169,7 +169,7 @@ async fn an_expiry_has_no_attempt(store: &dyn Store) {
     store.insert(vec![new.clone()], None).await.unwrap();
     let next = Next::Finished { state: State::Expired, reason: None };
     let finish = Step { at: new.expires_at, attempt: None, next, ..sent(&new) };
-    store.record(vec![finish]).await.unwrap();
+    store.record([finish].into()).await.unwrap();
     let message = store.message(new.id).await.unwrap().unwrap();
     assert_eq!(
         message.events.iter().map(|event| event.state).collect::<Vec<_>>(),
@@ -229,7 +229,7 @@ async fn queues_are_apart(store: &dyn Store) {
     store.insert(vec![one.clone(), two.clone(), new_message("two", "3")], None).await.unwrap();
     assert_eq!(queue(store, "one").await, [one.id]);
     assert_eq!(store.depths(), [("one".to_owned(), 1), ("two".to_owned(), 2)]);
-    store.record(vec![sent(&one)]).await.unwrap();
+    store.record([sent(&one)].into()).await.unwrap();
     assert_eq!(store.depths(), [("two".to_owned(), 2)]);
 }
 
@@ -247,11 +247,11 @@ async fn a_batch_is_all_or_none(store: &dyn Store) {
 async fn finishing_twice_changes_nothing(store: &dyn Store) {
     let new = new_message("one", "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![sent(&new)]).await.unwrap();
+    store.record([sent(&new)].into()).await.unwrap();
     let before = store.message(new.id).await.unwrap();
     let again = Step { next: Next::Finished { state: State::Failed, reason: None }, ..sent(&new) };
     let unknown = new_message("one", "unknown");
-    let taken = store.record(vec![again, sent(&unknown)]).await.unwrap();
+    let taken = store.record([again, sent(&unknown)].into()).await.unwrap();
     assert_eq!(taken, [LEFT; 2]);
     assert_eq!(store.message(new.id).await.unwrap(), before);
     assert_eq!(store.unfinished(), 0);
@@ -270,7 +270,7 @@ async fn a_message_goes_on_and_keeps_what_was_tried(store: &dyn Store) {
     let new = planned("one", &["one", "two"]);
     store.insert(vec![new.clone()], None).await.unwrap();
     let on = goes_on(&new, OutcomeKind::Unavailable, "two", State::Sending, NOON);
-    assert_eq!(store.record(vec![on.clone()]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([on.clone()].into()).await.unwrap(), [TAKEN]);
     assert!(queue(store, "one").await.is_empty());
     let ready = store.ready("two", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     let Next::Waits { progress, deadline, .. } = &on.next else { panic!() };
@@ -288,12 +288,12 @@ async fn a_message_goes_on_and_keeps_what_was_tried(store: &dyn Store) {
     let second = NewMessage { gateway: "two".into(), ..new.clone() };
     let due_at = NOON.plus(Duration::from_secs(7));
     let again = goes_on(&second, OutcomeKind::Uncertain, "two", State::Queued, due_at);
-    assert_eq!(store.record(vec![again]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([again].into()).await.unwrap(), [TAKEN]);
     let front = store.ready("two", NOON, 10, usize::MAX).await.unwrap();
     assert_eq!((front.ready.len(), front.next_due), (0, Some(due_at)));
     assert_eq!((store.unfinished(), store.depths()), (1, vec![("two".to_owned(), 1)]));
     let third = NewMessage { due_at, ..second };
-    assert_eq!(store.record(vec![sent(&third)]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([sent(&third)].into()).await.unwrap(), [TAKEN]);
     let message = store.message(new.id).await.unwrap().unwrap();
     let round = [State::Queued, State::Sending];
     assert_eq!(states(&message), [round.repeat(2), vec![State::Sent]].concat());
@@ -308,7 +308,7 @@ async fn a_step_from_where_the_message_is_not_changes_nothing(store: &dyn Store)
     let before = store.message(new.id).await.unwrap();
     let elsewhere = NewMessage { gateway: "two".into(), ..new.clone() };
     let later = NewMessage { due_at: NOON.plus(Duration::from_millis(1)), ..new.clone() };
-    assert_eq!(store.record(vec![sent(&elsewhere), sent(&later)]).await.unwrap(), [LEFT; 2]);
+    assert_eq!(store.record([sent(&elsewhere), sent(&later)].into()).await.unwrap(), [LEFT; 2]);
     assert!(!store.mark(new.id, ("two".into(), Place::first(&new)), NOON).await.unwrap());
     assert_eq!(store.message(new.id).await.unwrap(), before);
     assert_eq!(store.unfinished(), 1);
@@ -363,11 +363,11 @@ async fn a_mark_stays_until_the_outcome(store: &dyn Store) {
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!((ready.marked_at, ready.state), (Some(at), State::Sending));
     let on = goes_on(&new, OutcomeKind::Unavailable, "one", State::Queued, NOON);
-    assert_eq!(store.record(vec![on]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([on].into()).await.unwrap(), [TAKEN]);
     let ready = store.ready("one", NOON, 10, usize::MAX).await.unwrap().ready.remove(0);
     assert_eq!(ready.marked_at, None);
     assert!(store.mark(new.id, ("one".into(), Place::first(&new)), at).await.unwrap());
-    assert_eq!(store.record(vec![sent(&new)]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([sent(&new)].into()).await.unwrap(), [TAKEN]);
     let message = store.message(new.id).await.unwrap().unwrap();
     let round = [State::Queued, State::Sending];
     assert_eq!(states(&message), [round.repeat(2), vec![State::Sent]].concat());
@@ -378,7 +378,7 @@ async fn what_is_queued_can_be_canceled(store: &dyn Store) {
     let (new, sending, done) = (new_message("one", "1"), new_message("one", "2"), new_message("one", "3"));
     store.insert(vec![new.clone(), sending.clone(), done.clone()], None).await.unwrap();
     let on = goes_on(&sending, OutcomeKind::Unavailable, "two", State::Sending, NOON);
-    store.record(vec![on, sent(&done)]).await.unwrap();
+    store.record([on, sent(&done)].into()).await.unwrap();
     let at = NOON.plus(Duration::from_secs(1));
     assert_eq!(store.cancel(new.id, at).await.unwrap(), Canceled::Done);
     assert_eq!(store.cancel(new.id, at).await.unwrap(), Canceled::Refused(State::Canceled));
@@ -460,7 +460,7 @@ async fn a_closed_store_says_so(store: &dyn Store) {
     store.close().await;
     let late = store.insert(vec![new_message("one", "late")], None).await;
     assert!(matches!(late, Err(StoreError::Closed)));
-    assert!(matches!(store.record(vec![sent(&new)]).await, Err(StoreError::Closed)));
+    assert!(matches!(store.record([sent(&new)].into()).await, Err(StoreError::Closed)));
     assert!(matches!(store.message(new.id).await, Err(StoreError::Closed)));
     assert!(matches!(store.writable().await, Err(StoreError::Closed)));
 }
@@ -474,7 +474,7 @@ async fn many_at_once_lose_nothing<S: Store>(store: Arc<S>) {
                 let new = new_message(&gateway, "hello");
                 store.insert(vec![new.clone()], None).await.unwrap();
                 if number % 2 == 0 {
-                    store.record(vec![sent(&new)]).await.unwrap();
+                    store.record([sent(&new)].into()).await.unwrap();
                 }
             }
         })

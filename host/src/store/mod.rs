@@ -19,7 +19,7 @@ use crate::message::{
 use futures_util::future::BoxFuture;
 pub use history::{Change, Filter, History};
 pub use receipts::{Matched, Receipts, Received, Respelt, Unmatched};
-use std::fmt;
+use std::{fmt, sync::Arc};
 pub use webhooks::{Dropped, NewInbound, News, Settled, Waiting, Webhook, Webhooks};
 
 /// A message's place in its gateway's queue: the smaller first.
@@ -281,7 +281,7 @@ pub trait Store: History + Receipts + Webhooks + fmt::Debug + Send + Sync + 'sta
     ///
     /// # Errors
     /// Any [`StoreError`]; nothing of the batch was recorded then: ask again.
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>>;
+    fn record(&self, batch: Arc<[Step]>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>>;
 
     /// Marks on disk that a submission of the message begins at `at`: `sending`, with an event, unless it is that already. Whether it was
     /// marked: not if it is no longer in the queue, at the place, that it is expected at. Resolves when it is on disk.

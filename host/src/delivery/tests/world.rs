@@ -319,12 +319,12 @@ impl Store for Troubled {
         self.inner.known(once)
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
+    fn record(&self, batch: Arc<[Step]>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
         async move {
             (self.before)().await?;
             let taken = self.inner.record(batch.clone()).await?;
             let steps =
-                batch.into_iter().zip(&taken).filter_map(|(step, recorded)| recorded.taken.then_some(step));
+                batch.iter().zip(&taken).filter(|(_, recorded)| recorded.taken).map(|(step, _)| step.clone());
             self.steps.lock().unwrap().extend(steps);
             // The answer takes its time too: the step may be on disk, and nobody know of it.
             (self.before)().await.unwrap_or_default();

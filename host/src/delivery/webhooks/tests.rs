@@ -85,7 +85,7 @@ impl World {
         let mut step = Step { at: self.clock.now(), ..sent(&new) };
         let attempt = step.attempt.as_mut().unwrap();
         (attempt.started_at, attempt.ended_at) = (step.at, step.at);
-        self.store.record(vec![step]).await.unwrap();
+        self.store.record([step].into()).await.unwrap();
         self.webhooks.wake(Some(url));
         new.id
     }
@@ -452,7 +452,7 @@ async fn nothing_is_told_before_the_host_is_sure_to_run() {
     world.webhooks.drain(Instant::now()).await;
     let new = NewMessage { callback_url: Some(WebhookUrl::new(APP)), ..new_message("one", "hello") };
     world.store.insert(vec![new.clone()], None).await.unwrap();
-    world.store.record(vec![sent(&new)]).await.unwrap();
+    world.store.record([sent(&new)].into()).await.unwrap();
     webhooks.wake(Some(APP));
     seconds(60).await;
     assert_eq!(got.lock().unwrap().len(), 0);

@@ -40,7 +40,7 @@ async fn messages_of_every_kind(store: &dyn Store) -> Vec<NewMessage> {
     store.insert(messages.clone(), None).await.unwrap();
     for (number, new) in messages.iter().enumerate() {
         match number % 3 {
-            0 => assert_eq!(store.record(vec![sent(new)]).await.unwrap(), [TAKEN]),
+            0 => assert_eq!(store.record([sent(new)].into()).await.unwrap(), [TAKEN]),
             1 => assert_eq!(store.cancel(new.id, after(100)).await.unwrap(), Canceled::Done),
             _ => {}
         }
@@ -116,14 +116,14 @@ async fn changes_come_in_order_with_the_message_as_it_stood(store: &dyn Store) {
     let marked_at = NOON.plus(Duration::from_millis(5));
     assert!(store.mark(two.id, ("one".into(), Place::first(&two)), marked_at).await.unwrap());
     let sending = store.message(two.id).await.unwrap().unwrap();
-    store.record(vec![sent(&one)]).await.unwrap();
+    store.record([sent(&one)].into()).await.unwrap();
     let end = store.message(one.id).await.unwrap().unwrap();
     let mut failed = sent(&two);
     failed.next = Next::Finished { state: State::Failed, reason: Some(OutcomeKind::Rejected) };
     failed.attempt.as_mut().unwrap().outcome.kind = OutcomeKind::Rejected;
     // What is not taken changes nothing.
     let late = Step { next: Next::Finished { state: State::Expired, reason: None }, ..sent(&one) };
-    assert_eq!(store.record(vec![failed, late]).await.unwrap(), [TAKEN, LEFT]);
+    assert_eq!(store.record([failed, late].into()).await.unwrap(), [TAKEN, LEFT]);
 
     let changes = store.changes(0, 100).await.unwrap();
     let expected = [
@@ -166,7 +166,7 @@ async fn changes_under_way_are_all_told<S: Store>(store: Arc<S>) {
             for _ in 0..10 {
                 let new = new_message("one", "hello");
                 store.insert(vec![new.clone()], None).await.unwrap();
-                store.record(vec![sent(&new)]).await.unwrap();
+                store.record([sent(&new)].into()).await.unwrap();
             }
         })
     });

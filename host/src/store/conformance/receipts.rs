@@ -20,7 +20,7 @@ pub(super) fn receipt(gateway: &str, provider_id: &str, status: ReceiptStatus) -
 pub(super) async fn sent_in_parts(store: &dyn Store, gateway: &str, parts: &[&str]) -> NewMessage {
     let new = new_message(gateway, "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
-    assert_eq!(store.record(vec![in_parts(&new, parts)]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([in_parts(&new, parts)].into()).await.unwrap(), [TAKEN]);
     new
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn a_receipt_is_the_last_word(store: &dyn Store) {
         ..new_message("one", "hello")
     };
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![in_parts(&new, &["a"])]).await.unwrap();
+    store.record([in_parts(&new, &["a"])].into()).await.unwrap();
     let pending = receipt("one", "a", ReceiptStatus::Pending);
     assert_eq!(say(store, &pending).await, matched(&new, None));
     let message = store.message(new.id).await.unwrap().unwrap();
@@ -105,7 +105,7 @@ pub(super) async fn a_receipt_may_come_before_the_outcome(store: &dyn Store) {
     let elsewhere = receipt("two", "a", ReceiptStatus::Undelivered);
     let received = store.receive(vec![old.clone(), early, elsewhere.clone()]).await.unwrap();
     assert_eq!(received, [Received::Unmatched, Received::Unmatched, Received::Unmatched]);
-    let recorded = store.record(vec![in_parts(&new, &["a"])]).await.unwrap();
+    let recorded = store.record([in_parts(&new, &["a"])].into()).await.unwrap();
     assert_eq!(recorded, [Recorded { taken: true, receipts: 1, moved: Some(State::Delivered) }]);
     let message = store.message(new.id).await.unwrap().unwrap();
     assert_eq!(states(&message), [State::Queued, State::Sending, State::Sent, State::Delivered]);
@@ -126,16 +126,16 @@ pub(super) async fn what_was_said_before_another_submission_counts(store: &dyn S
     let said =
         Receipt { at: NOON.plus(Duration::from_millis(2)), ..receipt("one", "a", ReceiptStatus::Delivered) };
     assert_eq!(say(store, &said).await, Received::Unmatched);
-    let recorded = store.record(vec![in_parts(&new, &["a"])]).await.unwrap();
+    let recorded = store.record([in_parts(&new, &["a"])].into()).await.unwrap();
     assert_eq!(recorded, [Recorded { taken: true, receipts: 1, moved: Some(State::Delivered) }]);
 
     let new = new_message("one", "hello");
     store.insert(vec![new.clone()], None).await.unwrap();
     let mut partly = goes_on(&new, OutcomeKind::Unavailable, "one", State::Queued, NOON);
     partly.attempt.as_mut().unwrap().outcome.provider_ids = vec!["b".into()];
-    assert_eq!(store.record(vec![partly]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([partly].into()).await.unwrap(), [TAKEN]);
     assert_eq!(say(store, &receipt("one", "b", ReceiptStatus::Delivered)).await, matched(&new, None));
-    let recorded = store.record(vec![in_parts(&new, &["b"])]).await.unwrap();
+    let recorded = store.record([in_parts(&new, &["b"])].into()).await.unwrap();
     assert_eq!(recorded, [Recorded { taken: true, receipts: 0, moved: Some(State::Delivered) }]);
 }
 
@@ -161,11 +161,11 @@ pub(super) async fn what_went_out_before_does_not_decide(store: &dyn Store) {
     // One of two parts went out.
     let mut partly = goes_on(&new, OutcomeKind::Unavailable, "two", State::Sending, NOON);
     partly.attempt.as_mut().unwrap().outcome.provider_ids = vec!["a".into()];
-    assert_eq!(store.record(vec![partly]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([partly].into()).await.unwrap(), [TAKEN]);
     assert_eq!(say(store, &receipt("one", "a", ReceiptStatus::Delivered)).await, matched(&new, None));
     assert_eq!(state(store, &new).await, State::Sending);
     let second = NewMessage { gateway: "two".into(), ..new.clone() };
-    assert_eq!(store.record(vec![in_parts(&second, &["a"])]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([in_parts(&second, &["a"])].into()).await.unwrap(), [TAKEN]);
     assert_eq!(state(store, &new).await, State::Sent);
     let whole = say(store, &receipt("two", "a", ReceiptStatus::Undelivered)).await;
     assert_eq!(whole, matched(&new, Some(State::Undelivered)));
@@ -175,7 +175,7 @@ pub(super) async fn what_went_out_before_does_not_decide(store: &dyn Store) {
     store.insert(vec![failed.clone()], None).await.unwrap();
     let next = Next::Finished { state: State::Failed, reason: Some(OutcomeKind::Uncertain) };
     let step = crate::store::Step { next, ..in_parts(&failed, &["b"]) };
-    store.record(vec![step]).await.unwrap();
+    store.record([step].into()).await.unwrap();
     assert_eq!(say(store, &receipt("one", "b", ReceiptStatus::Delivered)).await, matched(&failed, None));
     assert_eq!(state(store, &failed).await, State::Failed);
 }

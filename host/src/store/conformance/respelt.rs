@@ -56,7 +56,7 @@ async fn an_id_of_another_spelling_is_found_once_nothing_is_under_way(store: &dy
     let callback_url = Some(WebhookUrl::new("http://127.0.0.1:1/"));
     let new = NewMessage { callback_url, ..new_message("one", "hello") };
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![in_parts(&new, &["26"])]).await.unwrap();
+    store.record([in_parts(&new, &["26"])].into()).await.unwrap();
     assert_eq!(say(store, &spelled("1a", &["1A", "26"])).await, Received::Open);
     // A submission that began when it came is under way still.
     assert_eq!(store.respell("one", LATER, 100).await.unwrap(), Respelt::default());
@@ -90,7 +90,7 @@ async fn the_very_id_goes_first_where_nothing_was_seen(store: &dyn Store) {
     let early = new_message("one", "hello");
     store.insert(vec![early.clone()], None).await.unwrap();
     assert_eq!(say(store, &spelled("20", &["14", "32"])).await, Received::Unmatched);
-    let recorded = store.record(vec![in_parts(&early, &["20"])]).await.unwrap();
+    let recorded = store.record([in_parts(&early, &["20"])].into()).await.unwrap();
     assert_eq!(recorded, [Recorded { taken: true, receipts: 1, moved: Some(State::Delivered) }]);
 }
 
@@ -135,7 +135,7 @@ async fn where_not_all_ids_are_known_a_short_one_convinces_nobody(store: &dyn St
     store.insert(vec![lost.clone()], None).await.unwrap();
     // The service may have taken it, as its 10.
     let uncertain = goes_on(&lost, OutcomeKind::Uncertain, "one", State::Queued, NOON);
-    assert_eq!(store.record(vec![uncertain]).await.unwrap(), [TAKEN]);
+    assert_eq!(store.record([uncertain].into()).await.unwrap(), [TAKEN]);
     let (short, long) =
         (sent_in_parts(store, "one", &["16"]).await, sent_in_parts(store, "one", &["12345678"]).await);
     say(store, &spelled("10", &["a", "16"])).await;
@@ -175,7 +175,7 @@ async fn early_receipts_are_decided_on_in_pieces(store: &dyn Store) {
     }
     for (new, id) in &sent {
         // Not by its id, which is another.
-        assert_eq!(store.record(vec![in_parts(new, &[id])]).await.unwrap(), [TAKEN]);
+        assert_eq!(store.record([in_parts(new, &[id])].into()).await.unwrap(), [TAKEN]);
     }
     let first = store.respell("one", AFTER, 3).await.unwrap();
     let second = store.respell("one", AFTER, 3).await.unwrap();

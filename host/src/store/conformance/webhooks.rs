@@ -34,7 +34,7 @@ fn over(webhook: &Webhook) -> Settled {
 async fn all_sent(store: &dyn Store, all: &[NewMessage]) {
     store.insert(all.to_vec(), None).await.unwrap();
     for (new, seconds) in all.iter().zip(1..) {
-        store.record(vec![Step { at: later(seconds), ..sent(new) }]).await.unwrap();
+        store.record([Step { at: later(seconds), ..sent(new) }].into()).await.unwrap();
     }
 }
 
@@ -61,7 +61,7 @@ async fn the_end_of_a_message_with_a_callback_is_to_be_told(store: &dyn Store) {
         Step { next: failed, at: later(1), ..sent(&new[1]) },
         Step { next: expired, at: later(2), attempt: None, ..sent(&new[2]) },
     ];
-    store.record(steps.clone()).await.unwrap();
+    store.record(steps.clone().into()).await.unwrap();
     let found = waiting(store, APP, later(2)).await;
     assert_eq!((found.next_due, found.oldest), (None, Some(steps[0].at)));
     let expected = new.iter().zip(&steps).zip(["sent", "failed", "expired"]);
@@ -82,7 +82,7 @@ async fn what_did_not_happen_is_not_told(store: &dyn Store) {
     store.cancel(canceled.id, NOON).await.unwrap();
     let elsewhere = Step { from: ("two".into(), Place::first(&waits)), ..sent(&waits) };
     let on = super::goes_on(&waits, OutcomeKind::Unavailable, "two", State::Sending, NOON);
-    let recorded = store.record(vec![sent(&without), elsewhere, on]).await.unwrap();
+    let recorded = store.record([sent(&without), elsewhere, on].into()).await.unwrap();
     let taken = recorded.iter().map(|recorded| recorded.taken).collect::<Vec<_>>();
     assert_eq!(taken, [true, false, true]);
     assert_eq!(waiting(store, APP, later(9)).await, Waiting::default());

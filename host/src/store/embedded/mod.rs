@@ -226,7 +226,7 @@ impl Store for EmbeddedStore {
         self.read(move |connection| insert::known(connection, &once))
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
+    fn record(&self, batch: Arc<[Step]>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
         self.write(|done| Request::Record { batch, done })
     }
 

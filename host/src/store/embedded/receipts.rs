@@ -16,6 +16,14 @@ use crate::{
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::ValueRef};
 
+/// What [`read_receipt`] reads, of receipts that fit this.
+macro_rules! receipts {
+    ($which:literal) => {
+        concat!("SELECT seq, gateway, provider_id, status, code, detail, at, spellings FROM receipt ", $which)
+    };
+}
+pub(super) use receipts;
+
 impl Receipts for EmbeddedStore {
     fn receive(&self, batch: Vec<Receipt>) -> BoxFuture<'_, Result<Vec<Received>, StoreError>> {
         self.write(|done| Request::Receive { batch, done })
@@ -143,16 +151,23 @@ pub(super) fn forget(connection: &Statements<'_>, number: i64) -> rusqlite::Resu
 
 /// A receipt can't have come before the message did: older ones were for somebody else's part of this id. One whose id may stand for
 /// another is decided on later.
-fn early(connection: &Connection, part: &Candidate, gateway: &str) -> rusqlite::Result<Vec<(i64, Receipt)>> {
-    let found = connection
-        .prepare_cached(&format!(
-            "{RECEIPT} WHERE gateway = ?1 AND provider_id = ?2 AND at >= (SELECT created_at FROM message WHERE id = ?3)
-             ORDER BY seq"
-        ))?
-        .query_map(params![gateway, part.provider_id, part.id.as_bytes()], |row| {
-            Ok((row.get(0)?, read_receipt(row)?))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+fn early(
+    connection: &Statements<'_>,
+    part: &Candidate,
+    gateway: &str,
+) -> rusqlite::Result<Vec<(i64, Receipt)>> {
+    let found = connection.run(
+        receipts!(
+            "WHERE gateway = ?1 AND provider_id = ?2 AND at >= (SELECT created_at FROM message WHERE id = ?3) ORDER BY seq"
+        ),
+        |statement| {
+            statement
+                .query_map(params![gateway, part.provider_id, part.id.as_bytes()], |row| {
+                    Ok((row.get(0)?, read_receipt(row)?))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        },
+    )?;
     let habit = match found.iter().all(|(_, receipt)| receipt.spellings.is_empty()) {
         true => Habit::AsGiven,
         false => respelt::known(connection, gateway)?.habit,
@@ -261,21 +276,17 @@ fn unmatched(
     };
     match gateway {
         Some(gateway) => connection
-            .prepare_cached(&format!(
-                "{RECEIPT} INDEXED BY receipt_gateway WHERE gateway = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+            .prepare_cached(receipts!(
+                "INDEXED BY receipt_gateway WHERE gateway = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
             ))?
             .query_map(params![gateway, before, limit], read)?
             .collect(),
         None => connection
-            .prepare_cached(&format!("{RECEIPT} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?
+            .prepare_cached(receipts!("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?
             .query_map(params![before, limit], read)?
             .collect(),
     }
 }
-
-/// What [`read_receipt`] reads.
-pub(super) const RECEIPT: &str =
-    "SELECT seq, gateway, provider_id, status, code, detail, at, spellings FROM receipt";
 
 pub(super) fn read_receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
     let is_open = row.get_ref(7)? != ValueRef::Null;

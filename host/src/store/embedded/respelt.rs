@@ -2,7 +2,7 @@
 
 use super::{
     reads::word,
-    receipts::{RECEIPT, forget, read_receipt, say},
+    receipts::{forget, read_receipt, receipts, say},
     statements::Statements,
 };
 use crate::{
@@ -62,8 +62,8 @@ pub(super) fn decide(
     limit: usize,
 ) -> rusqlite::Result<Respelt> {
     let mut open = connection
-        .prepare_cached(&format!(
-            "{RECEIPT} INDEXED BY receipt_open WHERE gateway = ?1 AND spellings IS NOT NULL AND at < ?2 ORDER BY at, seq LIMIT ?3"
+        .prepare_cached(receipts!(
+            "INDEXED BY receipt_open WHERE gateway = ?1 AND spellings IS NOT NULL AND at < ?2 ORDER BY at, seq LIMIT ?3"
         ))?
         .query_map(params![gateway, before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
             Ok((row.get::<_, i64>(0)?, read_receipt(row)?))

@@ -121,7 +121,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     let options = Options { clock: Clock::starting_at(NOON), ..OPTIONS };
     let store = EmbeddedStore::open(root.path(), options.clone()).unwrap();
     store.insert(vec![kept.clone(), done.clone()], None).await.unwrap();
-    store.record(vec![sent(&done)]).await.unwrap();
+    store.record([sent(&done)].into()).await.unwrap();
     store.close().await;
 
     let store = EmbeddedStore::open(root.path(), options).unwrap();
@@ -207,7 +207,7 @@ async fn a_finished_text_is_nowhere_on_the_disk() {
     let new = new_message("one", secret);
     store.insert(vec![new.clone()], None).await.unwrap();
     assert!(holds(&on_disk(root.path()), secret));
-    store.record(vec![sent(&new)]).await.unwrap();
+    store.record([sent(&new)].into()).await.unwrap();
     store.close().await;
     assert!(!holds(&on_disk(root.path()), secret));
 }
@@ -311,7 +311,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     }
     // Finishing frees pages, and then there is room again.
     for new in &stored {
-        store.record(vec![sent(new)]).await.unwrap();
+        store.record([sent(new)].into()).await.unwrap();
     }
     store.insert(vec![new_message("one", "again")], None).await.unwrap();
 }

@@ -41,7 +41,7 @@ type Done<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the writer can be asked.
 pub(super) enum Request {
     Insert { batch: Vec<NewMessage>, once: Option<Once>, done: Done<Inserted> },
-    Record { batch: Vec<Step>, done: Done<Vec<Recorded>> },
+    Record { batch: Arc<[Step]>, done: Done<Vec<Recorded>> },
     Receive { batch: Vec<Receipt>, done: Done<Vec<Received>> },
     Respell { gateway: String, before: Timestamp, limit: usize, done: Done<Respelt> },
     Interrupted { gateways: Vec<String>, done: Done<()> },
@@ -296,7 +296,7 @@ impl Change {
             }
             Request::Record { batch, .. } => {
                 let mut taken = Vec::with_capacity(batch.len());
-                for step in batch {
+                for step in batch.iter() {
                     let recorded = record::step(transaction, step)?;
                     if recorded.taken {
                         self.count(&step.from.0, -1);

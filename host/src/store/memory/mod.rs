@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use receipts::Said;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -233,8 +233,8 @@ impl Store for MemoryStore {
         self.open(|kept| Ok(kept.known(once)))
     }
 
-    fn record(&self, batch: Vec<Step>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
-        self.open(|kept| Ok(batch.into_iter().map(|step| kept.step(step)).collect()))
+    fn record(&self, batch: Arc<[Step]>) -> BoxFuture<'_, Result<Vec<Recorded>, StoreError>> {
+        self.open(|kept| Ok(batch.iter().map(|step| kept.step(step.clone())).collect()))
     }
 
     fn mark(

@@ -168,7 +168,7 @@ async fn receipts_that_waited_in_version_3_are_matched() {
         callback_url: None,
     };
     let moved = Some(State::Delivered);
-    assert_eq!(store.record(vec![step]).await.unwrap(), [Recorded { taken: true, receipts: 1, moved }]);
+    assert_eq!(store.record([step].into()).await.unwrap(), [Recorded { taken: true, receipts: 1, moved }]);
     assert_eq!(states(&store, 2).await, [State::Queued, State::Sending, State::Sent, State::Delivered]);
     // The one that came before the message did, and nobody's.
     assert_eq!(left(&store).await, ["nobody", "b"]);

@@ -50,7 +50,7 @@ async fn what_is_to_be_told_is_there_after_reopening() {
         ..new_message("one", "hello")
     };
     store.insert(vec![new.clone()], None).await.unwrap();
-    store.record(vec![sent(&new)]).await.unwrap();
+    store.record([sent(&new)].into()).await.unwrap();
     let before = store.webhooks(APP, NOON.plus(Duration::from_secs(9)), 10).await.unwrap();
     assert_eq!(before.due.len(), 1);
     store.close().await;
