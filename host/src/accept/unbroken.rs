@@ -43,6 +43,7 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for Unbroken<F> {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
+    use std::{future::poll_fn, panic::AssertUnwindSafe};
     use tokio::sync::oneshot;
 
     #[tokio::test]
@@ -75,5 +76,21 @@ mod tests {
         });
         assert_eq!(answer.await, "answer");
         assert_eq!(is_done.await, Ok("done"));
+    }
+
+    #[tokio::test]
+    async fn what_has_panicked_does_not_go_on() {
+        let (done, is_done) = oneshot::channel::<()>();
+        let mut done = Some(done);
+        let mut polls = 0;
+        let work = Unbroken::new(poll_fn(move |_| {
+            polls += 1;
+            if polls == 1 {
+                panic!("as it may");
+            }
+            Poll::Ready(done.take().map(|done| done.send(())))
+        }));
+        assert!(AssertUnwindSafe(work).catch_unwind().await.is_err());
+        assert!(is_done.await.is_err(), "it went on");
     }
 }

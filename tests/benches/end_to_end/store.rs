@@ -52,7 +52,7 @@ async fn rounds(store: &dyn Store, lane: &str, at_once: usize, time: Duration) -
         let claimed = store.ready(lane, Clock::System.now(), at_once, usize::MAX).await.unwrap().ready;
         assert_eq!(claimed.len(), at_once);
         for finished in
-            join_all(claimed.iter().map(|ready| store.record(vec![sent(lane, ready.place)]))).await
+            join_all(claimed.iter().map(|ready| store.record([sent(lane, ready.place)].into()))).await
         {
             finished.unwrap();
         }
