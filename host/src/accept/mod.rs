@@ -22,11 +22,13 @@ use crate::{
 };
 pub use fields::FieldError;
 use fields::{Fields, MOST_ERRORS, Way};
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 pub use snapshot::Snapshot;
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -382,7 +384,9 @@ impl Acceptor {
             }
             Ok::<_, StoreError>(inserted)
         });
-        match stored.await? {
+        // A panic in there breaks no connection.
+        let stored = AssertUnwindSafe(stored).catch_unwind().await.unwrap_or(Err(StoreError::Closed));
+        match stored? {
             Inserted::Stored => Ok(None),
             Inserted::Known(ids) => Ok(Some(ids)),
             Inserted::Conflict => Err(Refusal::KeyReused),

@@ -7,7 +7,6 @@ use crate::{
     store::memory::MemoryStore,
     telemetry::metrics::Metrics,
 };
-use futures_util::FutureExt as _;
 use serde_json::json;
 
 impl Acceptor {

@@ -7,7 +7,7 @@ use std::{
 use tokio::runtime::Handle;
 
 /// Runs within whoever waits for it: a task for each request would be woken only to wake another. What is left when they go away goes on
-/// as a task, which needs a tokio runtime.
+/// as a task; without a tokio runtime around them it is left undone.
 #[must_use]
 pub(super) struct Unbroken<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 

@@ -203,6 +203,8 @@ impl Drop for Doing {
                 now.answered -= 1;
             } else {
                 now.handled -= 1;
+                // While it was handled nobody was waited for, not even whoever is to take another answer.
+                now.since = Instant::now();
             }
             if now.is_idle() {
                 now.since = Instant::now();
@@ -292,5 +294,28 @@ mod tests {
         let (_doing, _) = doings.begins(Version::HTTP_11);
         let never = tokio::time::timeout(Duration::from_secs(3600), doings.overdue()).await;
         assert!(never.is_err(), "an answer that takes its time is not the peer's fault");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_has_its_time_however_long_the_connection_could_be_idle() {
+        let doings = doings();
+        request(&doings);
+        // When that has passed, the connection may be idle for longer than an answer may wait.
+        assert!(tokio::time::timeout(HEAD, doings.overdue()).await.is_err());
+        let (doing, _) = doings.begins(Version::HTTP_2);
+        let answer = doing.answered(Body::empty());
+        let began = Instant::now();
+        // Given up in between, as that of a handshake is.
+        assert!(tokio::time::timeout(Duration::from_secs(10), doings.overdue()).await.is_err());
+        let (reset, _) = doings.begins(Version::HTTP_2);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(reset);
+        doings.overdue().await;
+        assert_eq!(
+            began.elapsed(),
+            Duration::from_secs(70) + STALLED,
+            "while one was handled nobody was waited for"
+        );
+        drop(answer);
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn deliver(
             }
             // That took its time.
             if shared.clock.now() >= ready.deadline {
-                drop(held);
+                drop((gateway, held));
                 return Box::pin(lapse(ready, shared)).await;
             }
         }
@@ -79,7 +79,7 @@ pub(super) fn deliver(
         let step = Arc::new([Step { id, from, attempt: Some(attempt), at: ended_at, next, callback_url }]);
         let recorded = record::step(&shared, &step).await;
         let [step] = &*step;
-        drop((held.sending, held.under_way, held.instance));
+        drop((held.sending, held.under_way));
         if let Ok(recorded) = recorded {
             report_to(&figures, &ready, step, recorded, &shared);
         }
@@ -89,6 +89,8 @@ pub(super) fn deliver(
             }
             _ => None,
         };
+        // In this order: when nobody holds the instance it is stopped.
+        drop((gateway, held.instance));
         Ended { id, waits_here }
     }
 }

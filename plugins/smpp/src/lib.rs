@@ -37,7 +37,6 @@ pub struct Smpp {
 
 impl Provider for Smpp {
     const NAME: &'static str = "smpp";
-    const NEVER_BLOCKS: bool = true;
 
     fn declaration() -> Declaration {
         config::declaration()

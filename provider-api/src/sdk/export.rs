@@ -85,7 +85,7 @@ fn build<P: Provider>(
             "use versions of host and provider that fit together",
         )
     })?;
-    let runtime = runtime::handle::<P>().map_err(|error| {
+    let runtime = runtime::handle(P::NAME).map_err(|error| {
         whole(format!("no runtime can be started: {error}"), "raise the limit of threads")
     })?;
     let context = Context::new(definition.gateway.clone(), host, runtime, root);

@@ -15,11 +15,6 @@ pub trait Provider: Sized + Send + Sync + 'static {
     /// The name that gateway definitions use: `[a-z0-9][a-z0-9-]*`.
     const NAME: &'static str;
 
-    /// Whether no call of this provider ever keeps its thread: nothing in it waits without `await`, nothing computes for milliseconds.
-    /// The library's runtime has a single thread then, so that none is woken to help another: a message costs less. Otherwise it has two
-    /// at least, and one call that keeps its thread leaves one to the others.
-    const NEVER_BLOCKS: bool = false;
-
     /// What a gateway definition of this provider may say. The configuration check, the documentation and the API's schema
     /// are derived from it.
     fn declaration() -> Declaration;

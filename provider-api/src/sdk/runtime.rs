@@ -3,7 +3,6 @@
 //! A plugin links its own tokio, so a future of its can only run on a runtime of its own ("there is no reactor
 //! running" on the host's). A provider that blocks stalls this runtime alone.
 
-use super::provider::Provider;
 use std::{
     io,
     sync::{Mutex, PoisonError},
@@ -15,20 +14,17 @@ use tokio::runtime::{Builder, Handle, Runtime};
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// The library's runtime; started if there is none.
-pub(crate) fn handle<P: Provider>() -> io::Result<Handle> {
+pub(crate) fn handle(provider: &str) -> io::Result<Handle> {
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(runtime) = &*runtime {
         return Ok(runtime.handle().clone());
     }
-    let workers = match P::NEVER_BLOCKS {
-        true => 1,
-        // Two at least, so that one blocking submit leaves a worker; not one per core, since every library has its own.
-        false => thread::available_parallelism().map_or(2, usize::from).clamp(2, 4),
-    };
+    // Two at least, so that one blocking submit leaves a worker; not one per core, since every library has its own.
+    let workers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
     let started = Builder::new_multi_thread()
         .worker_threads(workers)
         // The kernel cuts thread names at 15 bytes.
-        .thread_name(format!("gp-{}", P::NAME))
+        .thread_name(format!("gp-{provider}"))
         .enable_all()
         .build()?;
     Ok(runtime.insert(started).handle().clone())
