@@ -203,11 +203,12 @@ impl Drop for Doing {
                 now.answered -= 1;
             } else {
                 now.handled -= 1;
-                // While it was handled nobody was waited for, not even whoever is to take another answer.
+            }
+            // While it was handled nobody was waited for, not even whoever is to take another answer.
+            if !self.is_answered || now.is_idle() {
                 now.since = Instant::now();
             }
             if now.is_idle() {
-                now.since = Instant::now();
                 now.waits = Some(self.doings.place.waits());
             }
         });

@@ -269,10 +269,19 @@ async fn serving(
     host: &Host,
     connections: usize,
 ) -> (SocketAddr, CancellationToken, CancellationToken, JoinHandle<()>) {
+    counted(host, connections, open()).await
+}
+
+/// The same, and says how many connections there are.
+async fn counted(
+    host: &Host,
+    connections: usize,
+    open: prometheus::IntGauge,
+) -> (SocketAddr, CancellationToken, CancellationToken, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let door = Door { listener, tls: None, connections, open: open() };
+    let door = Door { listener, tls: None, connections, open };
     (address, stop.clone(), ended.clone(), tokio::spawn(serve(door, host.router.clone(), stop, ended)))
 }
 

@@ -34,7 +34,7 @@ struct Tables {
     /// By gateway, then the one that began first.
     under_way: BTreeSet<(Arc<str>, Timestamp, MessageId)>,
     /// Gateways for which receipts wait, with the time before which none of them came.
-    waiting: BTreeMap<String, Timestamp>,
+    waiting: BTreeMap<Arc<str>, Timestamp>,
 }
 
 impl Respelling {
@@ -57,7 +57,7 @@ impl Respelling {
     /// A receipt waits that came then.
     pub(super) fn came(&self, gateway: &str, at: Timestamp) {
         let mut tables = self.tables();
-        let first = tables.waiting.entry(gateway.to_owned()).or_insert(at);
+        let first = tables.waiting.entry(gateway.into()).or_insert(at);
         *first = at.min(*first);
         drop(tables);
         self.changed.notify_one();
@@ -67,16 +67,13 @@ impl Respelling {
     fn take(&self, now: Timestamp) -> Vec<Turn> {
         let mut tables = self.tables();
         let Tables { under_way, waiting } = &mut *tables;
-        let turn = |gateway: &String, first: &mut Timestamp| {
-            let from = (
-                Arc::from(gateway.as_str()),
-                Timestamp::from_millis(i64::MIN),
-                MessageId::from_bytes([0; 16]),
-            );
-            let oldest = under_way.range(from..).next().filter(|(other, ..)| **other == **gateway);
+        let turn = |gateway: &Arc<str>, first: &mut Timestamp| {
+            let from =
+                (Arc::clone(gateway), Timestamp::from_millis(i64::MIN), MessageId::from_bytes([0; 16]));
+            let oldest = under_way.range(from..).next().filter(|(other, ..)| other == gateway);
             let before = oldest.map_or(now.plus(Duration::from_millis(1)), |(_, since, _)| *since);
             (*first < before).then(|| Turn {
-                gateway: gateway.clone(),
+                gateway: gateway.to_string(),
                 first: *first,
                 before,
                 more: oldest.is_some(),
@@ -84,7 +81,7 @@ impl Respelling {
         };
         let turns =
             waiting.iter_mut().filter_map(|(gateway, first)| turn(gateway, first)).collect::<Vec<_>>();
-        waiting.retain(|gateway, _| turns.iter().all(|turn| turn.gateway != *gateway));
+        waiting.retain(|gateway, _| turns.iter().all(|turn| turn.gateway != **gateway));
         turns
     }
 }
@@ -112,7 +109,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut tables = self.respelling.tables();
         tables.under_way.remove(&self.key);
-        let is_waited_for = tables.waiting.contains_key(&*self.key.0);
+        let is_waited_for = tables.waiting.contains_key(&self.key.0);
         drop(tables);
         if is_waited_for {
             self.respelling.changed.notify_one();
