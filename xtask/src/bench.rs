@@ -58,7 +58,7 @@ pub(crate) struct Wishes {
     /// Without a name: million too, which takes many minutes.
     #[arg(long)]
     long: bool,
-    /// How often end-to-end, backlog, store and kannel are measured.
+    /// How often end-to-end, backlog, million, store and kannel are measured.
     #[arg(long)]
     runs: Option<u32>,
     /// Put the results into docs/benchmarks.md.

@@ -41,7 +41,7 @@ fn main() {
             idle::print(runs(RUNS), &mut targets);
         }
         Some("backlog") => backlog::print(runs(RUNS), &mut targets),
-        Some("million") => backlog::print_long(&mut targets),
+        Some("million") => backlog::print_long(runs(RUNS), &mut targets),
         Some("kannel") => comparison::print(runs(ROUNDS), &mut targets),
         part => panic!("{part:?}: cargo xtask bench says what there is"),
     }
