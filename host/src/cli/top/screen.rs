@@ -3,7 +3,9 @@
 use crate::cli::look::size;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{
+    fs::File,
     io::{self, Read as _, Write as _},
+    os::fd::AsFd as _,
     panic,
     sync::{
         Arc,
@@ -155,8 +157,7 @@ fn keys() -> mpsc::Receiver<u8> {
     keys
 }
 
+/// In one piece, which [`io::Stdout`] would cut at the last end of a line.
 fn write(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
 }
