@@ -7,7 +7,7 @@ use crate::{
     run::{Load, Measured, Running},
     ways,
 };
-use gatepost_tests::{eventually, load::Connection, peers::sink::Sink};
+use gatepost_tests::{eventually, load::Connection, peers::sink::Sink, statistics::spread};
 use std::{net::SocketAddr, time::Duration};
 
 const WAITING: usize = 1_000_000;
@@ -63,23 +63,20 @@ fn fill(address: SocketAddr) {
     }
 }
 
-/// Measures and prints what a message costs after ten thousand, and after a million, in one run; so many runs, each with a store of its own.
+/// Measures and prints what a message costs after ten thousand, and after a million, in one run: so many of them, each with a store of its
+/// own.
 pub(crate) fn print_long(runs: usize, targets: &mut Targets) {
-    let mut decades = DECADES.map(|_| Vec::new());
-    rounds(runs, || {
-        for (decade, measured) in decades.iter_mut().zip(long_run()) {
-            decade.push(measured);
-        }
-    });
+    let mut all = Vec::new();
+    rounds(runs, || all.push(long_run()));
     let from = [0].into_iter().chain(DECADES);
-    let names = from.zip(DECADES).map(|(from, until)| format!("{from} to {until}"));
-    let rows = names.zip(&decades).map(|(name, runs)| cells(&name, runs));
+    let rows = from.zip(DECADES).enumerate().map(|(decade, (from, until))| {
+        let runs = all.iter().map(|run| run[decade]).collect::<Vec<_>>();
+        cells(&format!("{from} to {until}"), &runs)
+    });
     table(&HEADS, &rows.collect::<Vec<_>>());
-    let apart = (0..runs).map(|run| {
-        let cpu = decades.each_ref().map(|decade| decade[run].cpu);
-        let [least, most] =
-            [f64::min, f64::max].map(|of: fn(f64, f64) -> f64| cpu.into_iter().reduce(of).unwrap());
-        (most / least - 1.0) * 100.0
+    let apart = all.iter().map(|run| {
+        let cpu = spread(&run.map(|decade| decade.cpu));
+        (cpu.end() / cpu.start() - 1.0) * 100.0
     });
     targets.check(
         "CPU a message, dearest decade over cheapest",
@@ -89,13 +86,15 @@ pub(crate) fn print_long(runs: usize, targets: &mut Targets) {
     );
 }
 
+/// What a message costs in each of the decades.
 fn long_run() -> [Measured; DECADES.len()] {
     let load = Load::closed(CONNECTIONS, LONG);
-    let (ledger, told) = ways::ledger(load.room());
-    let sink = Sink::telling(Duration::ZERO, told);
-    let gatepost = Gatepost::start(&gateway::smpp("smsc", sink.address.port()));
-    let subject = gatepost.subject("smsc", String::new());
-    let mut running = Running::start(&subject, &ledger, load);
-    let mut sent = 0;
-    DECADES.map(|until| running.measure(Load { most: until - std::mem::replace(&mut sent, until), ..load }))
+    ways::with_smpp(load, Duration::ZERO, |running| {
+        let mut sent = 0;
+        DECADES.map(|until| {
+            let most = until - sent;
+            sent = until;
+            running.measure(Load { most, ..load })
+        })
+    })
 }

@@ -3,7 +3,7 @@
 use crate::{
     gateway::{self, Gatepost, WINDOW},
     ledger::Ledger,
-    run::{Load, Measured, run},
+    run::{Load, Measured, Running, run},
 };
 use gatepost_tests::{
     in_seconds,
@@ -45,10 +45,15 @@ pub(crate) fn accept(load: Load) -> Measured {
 
 /// To an SMSC that answers after `latency`.
 pub(crate) fn smpp(load: Load, latency: Duration) -> Measured {
+    with_smpp(load, latency, |running| running.measure(load))
+}
+
+/// To an SMSC that answers after `latency`, with what is to be measured there.
+pub(crate) fn with_smpp<T>(load: Load, latency: Duration, measure: impl FnOnce(&mut Running<'_>) -> T) -> T {
     let (ledger, told) = ledger(load.room());
     let sink = Sink::telling(latency, told);
     let gatepost = Gatepost::start(&gateway::smpp("smsc", sink.address.port()));
-    run(&gatepost.subject("smsc", String::new()), &ledger, load)
+    measure(&mut Running::start(&gatepost.subject("smsc", String::new()), &ledger, load))
 }
 
 /// To an HTTP service.

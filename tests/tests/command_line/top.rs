@@ -52,7 +52,9 @@ fn it_fits_whatever_size_the_window_gets() {
     top.until("all of it is there", whole);
     top.resize(8, 34);
     let narrow = top.until("it is narrow", |screen| {
-        !screen.text().contains("P95") && screen.line_of("outbox").contains(&"up")
+        screen.text().contains("STATE")
+            && !screen.text().contains("P95")
+            && screen.line_of("outbox").contains(&"up")
     });
     let line = narrow.lines().into_iter().find(|line| line.starts_with("a-gateway")).unwrap().to_owned();
     assert!(line.contains('…') && line.contains("up"), "{narrow:?}");
