@@ -73,7 +73,7 @@ impl Respelling {
             let oldest = under_way.range(from..).next().filter(|(other, ..)| other == gateway);
             let before = oldest.map_or(now.plus(Duration::from_millis(1)), |(_, since, _)| *since);
             (*first < before).then(|| Turn {
-                gateway: gateway.to_string(),
+                gateway: Arc::clone(gateway),
                 first: *first,
                 before,
                 more: oldest.is_some(),
@@ -81,7 +81,7 @@ impl Respelling {
         };
         let turns =
             waiting.iter_mut().filter_map(|(gateway, first)| turn(gateway, first)).collect::<Vec<_>>();
-        waiting.retain(|gateway, _| turns.iter().all(|turn| turn.gateway != **gateway));
+        waiting.retain(|gateway, _| turns.iter().all(|turn| turn.gateway != *gateway));
         turns
     }
 }
@@ -89,7 +89,7 @@ impl Respelling {
 /// Receipts of a gateway can be decided on.
 #[derive(Debug)]
 struct Turn {
-    gateway: String,
+    gateway: Arc<str>,
     /// None of them came before.
     first: Timestamp,
     /// Those can be that came before then.
@@ -170,7 +170,7 @@ async fn decide(shared: &Shared, turn: Turn) -> bool {
             true
         }
         Err(error) => {
-            tracing::warn!(gateway, %error, "receipts under other spellings can't be looked at now; trying again");
+            tracing::warn!(gateway = &*gateway, %error, "receipts under other spellings can't be looked at now; trying again");
             shared.respelling.came(&gateway, first);
             false
         }
@@ -208,11 +208,11 @@ mod tests {
         assert_eq!(turns(30), []);
         let later = submission("one", 30);
         drop(first);
-        assert_eq!(turns(31), [("one".to_owned(), at(20), true)]);
+        assert_eq!(turns(31), [("one".into(), at(20), true)]);
         assert_eq!(turns(31), [], "it was taken");
         respelling.came("one", at(25));
         drop((second, later));
-        assert_eq!(turns(40), [("one".to_owned(), at(41), false)]);
+        assert_eq!(turns(40), [("one".into(), at(41), false)]);
         drop(elsewhere);
     }
 }

@@ -94,11 +94,11 @@ impl Client {
     pub(crate) async fn submit(&self, message: &Message) -> Result<Accepted, SubmitError> {
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
         let pdus = request::pdus(&self.config, message, reference)?;
-        let (parts, jobs) = Parts::new(pdus);
-        let parts = Withdrawing(parts);
-        self.queue.push(jobs);
         // Nothing is written after its time either.
         let patience = self.config.response_timeout.min(message.remaining());
+        let (parts, jobs) = Parts::new(pdus, patience);
+        let parts = Withdrawing(parts);
+        self.queue.push(jobs);
         let deadline = sleep_until(Instant::now() + patience);
         gatepost_provider_api::tokio::pin!(deadline);
         let found = loop {
@@ -195,10 +195,7 @@ impl Client {
         let lost = |doing: &'static str| {
             move |error: io::Error| SubmitError::unavailable(format!("{doing}: {error}"))
         };
-        let late = |doing: &'static str| {
-            let limit = self.config.response_timeout.as_secs_f64();
-            move |_| SubmitError::unavailable(format!("{doing}: not done within {limit} s"))
-        };
+        let late = |doing: &'static str| move |_| outcome::late(doing, self.config.response_timeout);
         let tcp = dial(&self.config.host, self.config.port, deadline).await;
         let tcp = tcp.map_err(lost("connecting to the SMSC"))?;
         // An answer must not wait for the acknowledgement of the one before.

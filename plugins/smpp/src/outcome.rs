@@ -18,6 +18,7 @@
 //! | none accepted | as the first that was refused; else throttled where it waited for its turn, unavailable where there was no link |
 
 use gatepost_provider_api::{Accepted, SubmitError};
+use std::time::Duration;
 
 const THROTTLED: u32 = 0x58;
 const QUEUE_FULL: u32 = 0x14;
@@ -119,6 +120,12 @@ fn general(status: u32) -> Option<fn(String) -> SubmitError> {
 pub(crate) fn of_bind(status: u32) -> SubmitError {
     let error = general(status).unwrap_or(SubmitError::unavailable);
     error(format!("the SMSC refused the bind: {}", shown(status))).code(format!("0x{status:08x}"))
+}
+
+/// What was not done in time, so that there is no bind.
+pub(crate) fn late(doing: &str, limit: Duration) -> SubmitError {
+    let seconds = (limit.as_secs_f64() * 1000.0).round() / 1000.0;
+    SubmitError::unavailable(format!("{doing}: not done within {seconds} s"))
 }
 
 fn of_part(status: u32) -> SubmitError {

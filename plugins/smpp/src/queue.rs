@@ -1,6 +1,10 @@
 //! Parts that wait for their turn on any of the binds.
 
-use crate::{link::Submit, outcome::PartEnd, pace::Pace};
+use crate::{
+    link::Submit,
+    outcome::{self, PartEnd},
+    pace::Pace,
+};
 use gatepost_provider_api::{
     SubmitError,
     tokio::{sync::Notify, time::Instant},
@@ -11,12 +15,15 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// The parts of one message, as whoever submits it sees them.
 pub(crate) struct Parts {
     ends: Mutex<Ends>,
     changed: Notify,
+    /// How long they wait for their turn.
+    patience: Duration,
     withdrawn: AtomicBool,
 }
 
@@ -27,12 +34,13 @@ struct Ends {
 }
 
 impl Parts {
-    /// For these PDUs, and a job for each.
-    pub(crate) fn new(pdus: Vec<Submit>) -> (Arc<Self>, Vec<Job>) {
+    /// For these PDUs, which wait so long for their turn, and a job for each.
+    pub(crate) fn new(pdus: Vec<Submit>, patience: Duration) -> (Arc<Self>, Vec<Job>) {
         let ends = Ends { found: vec![PartEnd::Waited; pdus.len()], left: pdus.len() };
         let parts = Arc::new(Self {
             ends: Mutex::new(ends),
             changed: Notify::new(),
+            patience,
             withdrawn: AtomicBool::new(false),
         });
         let job =
@@ -100,8 +108,8 @@ impl Job {
         let end = match (self.throttled, links) {
             (Some(status), _) => PartEnd::Refused(status),
             (None, Links::Up(_)) => PartEnd::Waited,
-            // Others have used up nothing.
-            (None, Links::Starting) => PartEnd::NoLink(SubmitError::unavailable("no bind was made in time")),
+            // Others have used up nothing. The try that it waited for may have just as long as it had, and says the same.
+            (None, Links::Starting) => PartEnd::NoLink(outcome::late("binding", self.parts.patience)),
             (None, Links::Down(error)) => PartEnd::NoLink(error.clone()),
         };
         self.ended(end);
@@ -281,7 +289,7 @@ mod tests {
 
     /// How the only part of a message ends that is withdrawn before it gets its turn.
     fn withdrawn(queue: &Queue) -> PartEnd {
-        let (parts, jobs) = Parts::new(vec![Submit::new(&SubmitSm::default())]);
+        let (parts, jobs) = Parts::new(vec![Submit::new(&SubmitSm::default())], Duration::from_millis(2500));
         queue.push(jobs);
         parts.withdraw();
         queue.sweep();
@@ -297,11 +305,11 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        is_unavailable(withdrawn(&queue), "no bind was made in time");
+        is_unavailable(withdrawn(&queue), "binding: not done within 2.5 s");
         queue.up();
         assert_eq!(withdrawn(&queue), PartEnd::Waited);
         queue.lost();
-        is_unavailable(withdrawn(&queue), "no bind was made in time");
+        is_unavailable(withdrawn(&queue), "binding: not done within 2.5 s");
         queue.failed(&SubmitError::unavailable("connection refused"));
         is_unavailable(withdrawn(&queue), "connection refused");
     }

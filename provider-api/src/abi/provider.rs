@@ -13,7 +13,7 @@ use abi_stable::{
     sabi_types::VersionStrings,
     std_types::{RBox, ROption, RResult, RString, RVec},
 };
-use async_ffi::{FfiFuture, FutureExt as _};
+use async_ffi::FfiFuture;
 
 // What each minor version appends stands behind what the one before had.
 macro_rules! raw_provider {
@@ -22,7 +22,7 @@ macro_rules! raw_provider {
             /// What the provider counts and measures: a JSON list of [`Figure`](crate::Figure)s, or empty. May be called at any time;
             /// dropping the future ends it.
             fn figures(&self) -> FfiFuture<FfiResult<RString>> {
-                std::future::ready(RResult::ROk(RString::new())).into_ffi()
+                FfiFuture::new(std::future::ready(RResult::ROk(RString::new())))
             }
 
             $($appended)*
